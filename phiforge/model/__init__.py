@@ -1,0 +1,1 @@
+"""The networks: one file per architecture, their configurations, and their checkpoints in and out."""

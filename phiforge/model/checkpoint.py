@@ -1,0 +1,247 @@
+"""Checkpoints in the official Hugging Face layout, in and out: config.json, safetensors (single or sharded), one tensor
+at a time.
+
+Reading is memory-mapped: where a tensor is stored as the network wants it, the parameter *is* the file's pages, and
+otherwise one tensor is converted and its pages are let go before the next, so that peak memory stays at the size of the
+loaded weights plus one tensor. Everything is checked by name and shape before the first byte of weights is read: a
+network is loaded whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from phiforge.model.config import ModelConfig, config_to_hf, read_config
+from phiforge.model.phi3 import Phi3
+
+SHARD_BYTES = 5_000_000_000
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+
+# Llama-type checkpoints keep apart what this network fuses; the parts are joined by rows in this order.
+FUSED = {
+    "self_attn.qkv_proj": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "mlp.gate_up_proj": ("mlp.gate_proj", "mlp.up_proj"),
+}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be loaded; the message names the file, the tensor and what was expected."""
+
+
+class TensorSource(Protocol):
+    """Where weights come from: names in the checkpoint's own spelling, shapes before data, one tensor at a time."""
+
+    shapes: dict[str, tuple[int, ...]]
+
+    def read(self, name: str) -> Tensor: ...
+
+    def where(self, name: str) -> str:
+        """The file that holds the tensor, for error messages."""
+        ...
+
+
+class SafetensorsFolder:
+    """The weights of a folder in Hugging Face layout. Raises CheckpointError for missing, damaged or inconsistent files."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.files: dict[str, Path] = {}
+        index = self.folder / INDEX
+        if index.exists():
+            listed: dict[str, str] = json.loads(index.read_text())["weight_map"]
+            for file in sorted(set(listed.values())):
+                self._scan(self.folder / file)
+            for name, file in listed.items():
+                if self.files.get(name) != self.folder / file:
+                    raise CheckpointError(f"{index.name} says {file} holds {name!r}, but the file does not")
+        else:
+            self._scan(self.folder / WEIGHTS)
+
+    def _scan(self, file: Path) -> None:
+        if not file.exists():
+            raise CheckpointError(f"{file}: not found; the checkpoint is incomplete")
+        try:
+            with safe_open(file, "pt") as shard:
+                for name in shard.keys():  # noqa: SIM118 (safe_open is no mapping)
+                    self.shapes[name] = tuple(shard.get_slice(name).get_shape())
+                    self.files[name] = file
+        except SafetensorError as error:
+            size = file.stat().st_size
+            raise CheckpointError(f"{file}: truncated or damaged ({error}; it has {size:,} bytes); fetch it again") from None
+
+    def read(self, name: str) -> Tensor:
+        # One opening a tensor: the pages of a finished tensor leave memory with its mapping.
+        with safe_open(self.files[name], "pt") as shard:
+            return shard.get_tensor(name)
+
+    def where(self, name: str) -> str:
+        return str(self.files.get(name, self.folder))
+
+
+def load(
+    folder: str | os.PathLike[str],
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> Phi3:
+    """Load a checkpoint folder. `dtype` None keeps the stored one (then weights stay memory-mapped on the CPU)."""
+    return assemble(read_config(folder), SafetensorsFolder(folder), dtype=dtype, device=device)
+
+
+def assemble(
+    config: ModelConfig,
+    source: TensorSource,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> Phi3:
+    """Build the network of `config` from the tensors of `source`, in eval mode. Raises CheckpointError."""
+    with torch.device("meta"):
+        model = Phi3(config)
+    plan = _plan(model, source)
+    for name, parts in plan.items():
+        tensor = _join([source.read(parts[0])] if len(parts) == 1 else (source.read(p) for p in parts), model, name, dtype)
+        owner, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor.to(device), requires_grad=False))
+    if config.tied_embeddings:
+        model.lm_head.weight = model.embed_tokens.weight
+    model.rotary.to(device)
+    return model.eval()
+
+
+def _plan(model: Phi3, source: TensorSource) -> dict[str, tuple[str, ...]]:
+    """For each parameter the source tensors whose rows make it up. Raises CheckpointError unless all fit exactly."""
+    plan: dict[str, tuple[str, ...]] = {}
+    for name, parameter in model.named_parameters():
+        parts = (_published(name),)
+        for fused, pieces in FUSED.items():
+            if f".{fused}." in name and parts[0] not in source.shapes:
+                parts = tuple(parts[0].replace(fused, piece) for piece in pieces)
+        for part in parts:
+            if part not in source.shapes:
+                raise CheckpointError(
+                    f"{source.where(part)}: tensor {part!r} is missing; expected shape {tuple(parameter.shape)} "
+                    f"for {'part of ' if len(parts) > 1 else ''}{name!r}"
+                )
+        shapes = _part_shapes(model.config, name, tuple(parameter.shape), len(parts))
+        for part, expected in zip(parts, shapes, strict=True):
+            if source.shapes[part] != expected:
+                raise CheckpointError(
+                    f"{source.where(part)}: tensor {part!r} has shape {source.shapes[part]}, but the config needs {expected}"
+                )
+        plan[name] = parts
+
+    unused = source.shapes.keys() - {part for parts in plan.values() for part in parts}
+    unused = {name for name in unused if not name.endswith("rotary_emb.inv_freq")}  # older files keep this buffer
+    if model.config.tied_embeddings and "lm_head.weight" in unused:
+        if not torch.equal(source.read("lm_head.weight"), source.read("model.embed_tokens.weight")):
+            raise CheckpointError(
+                f"{source.where('lm_head.weight')}: the config says embeddings are tied, "
+                "but 'lm_head.weight' differs from 'model.embed_tokens.weight'"
+            )
+        unused.discard("lm_head.weight")
+    if unused:
+        first = min(unused)
+        raise CheckpointError(
+            f"{source.where(first)}: {len(unused)} tensors have no place in this network, "
+            f"the first is {first!r} with shape {source.shapes[first]}"
+        )
+    return plan
+
+
+def _published(name: str) -> str:
+    return name if name.startswith("lm_head.") else f"model.{name}"
+
+
+def _part_shapes(config: ModelConfig, name: str, whole: tuple[int, ...], n_parts: int) -> list[tuple[int, ...]]:
+    if n_parts == 1:
+        return [whole]
+    rows = [config.d_ff] * 2
+    if n_parts == 3:
+        rows = [config.n_heads * config.head_dim, *[config.n_kv_heads * config.head_dim] * 2]
+    return [(r, *whole[1:]) for r in rows]
+
+
+def _join(parts: list[Tensor] | Iterator[Tensor], model: Phi3, name: str, dtype: torch.dtype | None) -> Tensor:
+    """One tensor as it is, or several copied row-wise into one, each let go before the next is read."""
+    if isinstance(parts, list):
+        return parts[0] if dtype is None else parts[0].to(dtype)
+    joined: Tensor | None = None
+    row = 0
+    for part in parts:
+        if joined is None:
+            joined = torch.empty(model.get_parameter(name).shape, dtype=dtype or part.dtype)
+        joined[row : row + len(part)] = part
+        row += len(part)
+    assert joined is not None
+    return joined
+
+
+def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHARD_BYTES) -> None:
+    """Write the network in the layout of its architecture: config.json, generation_config.json and safetensors.
+
+    phi3 keeps the fused projections, llama gets them split. Each file appears whole or not at all; config.json comes
+    last, so that an interrupted save is no checkpoint.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = model.config
+    (folder / "config.json").unlink(missing_ok=True)
+
+    shards: list[dict[str, Tensor]] = [{}]
+    size = total = 0
+    for name, tensor in _published_tensors(model):
+        if size and size + tensor.nbytes > shard_bytes:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size += tensor.nbytes
+        total += tensor.nbytes
+
+    names = [WEIGHTS] if len(shards) == 1 else [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
+    for file, shard in zip(names, shards, strict=True):
+        partial = folder / f".{file}.part"
+        save_file({name: tensor.contiguous() for name, tensor in shard.items()}, partial, metadata={"format": "pt"})
+        partial.replace(folder / file)
+    for stale in folder.glob("model*.safetensors*"):
+        if stale.name not in names:
+            stale.unlink()
+    if len(shards) > 1:
+        weight_map = {name: file for file, shard in zip(names, shards, strict=True) for name in shard}
+        _write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
+
+    fields = config_to_hf(config) | {"torch_dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}
+    tokens = {key: fields[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id") if fields[key] is not None}
+    _write_json(folder / "generation_config.json", tokens)
+    _write_json(folder / "config.json", fields)
+
+
+def _published_tensors(model: Phi3) -> Iterator[tuple[str, Tensor]]:
+    """Names and tensors as the architecture publishes them. Split parts are views: nothing is copied."""
+    config = model.config
+    for name, parameter in model.named_parameters():  # a tied lm_head is listed once, as embed_tokens
+        tensor = parameter.detach()
+        pieces = next((p for fused, p in FUSED.items() if config.architecture == "llama" and f".{fused}." in name), None)
+        if pieces is None:
+            yield _published(name), tensor
+            continue
+        shapes = _part_shapes(config, name, tuple(tensor.shape), len(pieces))
+        fused = next(f for f in FUSED if f".{f}." in name)
+        for piece, part in zip(pieces, tensor.split([s[0] for s in shapes]), strict=True):
+            yield _published(name).replace(fused, piece), part
+
+
+def _write_json(file: Path, content: object) -> None:
+    partial = file.with_name(f".{file.name}.part")
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    partial.replace(file)

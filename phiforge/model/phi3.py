@@ -1,0 +1,133 @@
+"""The dense decoder of phi-4, phi-4-reasoning(-plus), phi-4-mini-instruct and -mini-reasoning, and of Llama-type models.
+
+Pre-norm RMSNorm, fused QKV and gate/up projections, grouped-query attention, rotate-half RoPE, SiLU-gated MLP, no
+biases. The same module trains and generates: what differs is only the `attend` function, which is given rotated
+queries and keys and decides what they see. Training uses `causal_attention`; the engine passes its KV cache.
+
+Parameter names are those of the published checkpoints (without their leading "model."), so loading is a copy.
+
+    B batch, L length, T tokens (all leading dims), H query heads, G key/value heads, D head dim, V vocabulary
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from phiforge.model.config import ModelConfig
+from phiforge.model.rope import RotaryEmbedding, rotate
+
+# attend(layer, q [..., L, H, D], k [..., L, G, D], v [..., L, G, D]) -> [..., L, H, D]
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+def causal_attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Every token sees itself and those before it in its own row: [B, L, H, D] in and out."""
+    q, k, v = (x.transpose(-3, -2) for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[-3] != k.shape[-3])
+    return out.transpose(-3, -2)
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) * weight, with the mean square taken in fp32 (Zhang and Sennrich 2019)."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * F.rms_norm(x.float(), x.shape[-1:], eps=self.eps).to(x.dtype)
+
+
+class Attention(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.n_heads, self.n_kv_heads, self.head_dim = config.n_heads, config.n_kv_heads, config.head_dim
+        self.qkv_proj = nn.Linear(config.d_model, (config.n_heads + 2 * config.n_kv_heads) * config.head_dim, bias=False)
+        self.o_proj = nn.Linear(config.n_heads * config.head_dim, config.d_model, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, attend: Attend, layer: int) -> Tensor:
+        heads = self.qkv_proj(x).unflatten(-1, (-1, self.head_dim))
+        qk, v = heads.split((self.n_heads + self.n_kv_heads, self.n_kv_heads), dim=-2)
+        q, k = rotate(qk, cos, sin).split((self.n_heads, self.n_kv_heads), dim=-2)
+        return self.o_proj(attend(layer, q, k, v).flatten(-2))
+
+
+class MLP(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate_up_proj = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
+        self.down_proj = nn.Linear(config.d_ff, config.d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
+        return self.down_proj(F.silu(gate) * up)
+
+
+class Layer(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.d_model, config.norm_eps)
+        self.self_attn = Attention(config)
+        self.post_attention_layernorm = RMSNorm(config.d_model, config.norm_eps)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, attend: Attend, layer: int) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, attend, layer)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Phi3(nn.Module):
+    """Build with random weights from a config; `checkpoint.load` fills one from disk. Build under `torch.device("meta")`
+    to count parameters without memory."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.n_layers))
+        self.norm = RMSNorm(config.d_model, config.norm_eps)
+        self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        if config.tied_embeddings:
+            self.lm_head.weight = self.embed_tokens.weight
+        self.rotary = RotaryEmbedding(config)
+
+    def init_weights(self, generator: torch.Generator | None = None) -> Phi3:
+        """Draw every matrix from N(0, init_std) and set norms to 1, as the family was initialised."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("norm.weight"):
+                nn.init.ones_(parameter)
+            else:
+                nn.init.normal_(parameter, std=self.config.init_std, generator=generator)
+        return self
+
+    def forward(
+        self,
+        tokens: Tensor | None = None,
+        *,
+        embeddings: Tensor | None = None,
+        positions: Tensor | None = None,
+        long: Tensor | bool | None = None,
+        attend: Attend = causal_attention,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        """Logits [..., L, V] of token ids [..., L], or of their embeddings [..., L, d_model].
+
+        `positions` [..., L] default to 0, 1, 2, ...; `long` is passed to the rotary embedding. With `rows` (indices
+        into a single leading dim) only those tokens' logits are computed: [len(rows), V].
+        """
+        if (tokens is None) == (embeddings is None):
+            raise ValueError("give either tokens or embeddings")
+        x = self.embed_tokens(tokens) if embeddings is None else embeddings
+        if positions is None:
+            positions = torch.arange(x.shape[-2], device=x.device).expand(x.shape[:-1])
+        cos, sin = self.rotary(positions, long, x.dtype)
+        for index, layer in enumerate(self.layers):
+            x = layer(x, cos, sin, attend, index)
+        if rows is not None:
+            x = x[rows]
+        return self.lm_head(self.norm(x))
