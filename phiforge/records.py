@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -54,7 +55,7 @@ Part = Text | Image | Audio
 
 
 class ToolCall(Struct, frozen=True, omit_defaults=True):
-    """One call the assistant makes. `id` joins it to the tool message that answers it; dialects without ids leave it empty."""
+    """One call the assistant makes. `id` joins it to the tool message that answers it; some dialects have none."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -80,7 +81,7 @@ class Message(Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
-    """Something to be answered: the conversation so far, the reference answer, and who decides (a verifier's name and arguments)."""
+    """Something to be answered: the conversation so far, the reference answer, and the verifier that decides."""
 
     id: str
     messages: list[Message]
@@ -129,9 +130,9 @@ def write_jsonl(path: str | os.PathLike[str], records: Iterable[Struct]) -> int:
     n = 0
     try:
         with partial.open("wb") as f:
-            for n, record in enumerate(records, 1):
-                f.write(encoder.encode(record))
-                f.write(b"\n")
+            for record in records:
+                f.write(encoder.encode(record) + b"\n")
+                n += 1
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -157,9 +158,7 @@ def write_parquet(path: str | os.PathLike[str], records: Sequence[R], kind: type
     Strings, numbers and booleans keep their type; every nested field is a column of JSON text, so that any table
     engine can read the file without knowing our types. The file appears whole or not at all.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = _arrow()
     columns = {f.encode_name: (f.name, _arrow_type(pa, f.type)) for f in msgspec.structs.fields(kind)}
     arrays: dict[str, Any] = {}
     for name, (attribute, arrow_type) in columns.items():
@@ -182,8 +181,7 @@ def write_parquet(path: str | os.PathLike[str], records: Sequence[R], kind: type
 
 def read_parquet(path: str | os.PathLike[str], kind: type[R]) -> Iterator[R]:
     """Yield the records of a Parquet file that `write_parquet` wrote. A file of another record type is a ValueError."""
-    import pyarrow.parquet as pq
-
+    _, pq = _arrow()
     with pq.ParquetFile(path) as file:
         metadata: dict[bytes, bytes] = file.schema_arrow.metadata or {}
         found = metadata.get(b"phiforge.record", b"an unknown type").decode()
@@ -196,6 +194,11 @@ def read_parquet(path: str | os.PathLike[str], kind: type[R]) -> Iterator[R]:
                     if name in row:
                         row[name] = msgspec.json.decode(row[name])
                 yield msgspec.convert(row, kind)
+
+
+def _arrow() -> tuple[Any, Any]:
+    """pyarrow, loaded when first needed; it has no types, so Any."""
+    return import_module("pyarrow"), import_module("pyarrow.parquet")
 
 
 def _arrow_type(pa: Any, kind: Any) -> Any:

@@ -77,7 +77,9 @@ class SafetensorsFolder:
                     self.files[name] = file
         except SafetensorError as error:
             size = file.stat().st_size
-            raise CheckpointError(f"{file}: truncated or damaged ({error}; it has {size:,} bytes); fetch it again") from None
+            raise CheckpointError(
+                f"{file}: truncated or damaged ({error}; it has {size:,} bytes); fetch it again"
+            ) from None
 
     def read(self, name: str) -> Tensor:
         # One opening a tensor: the pages of a finished tensor leave memory with its mapping.
@@ -110,7 +112,9 @@ def assemble(
         model = Phi3(config)
     plan = _plan(model, source)
     for name, parts in plan.items():
-        tensor = _join([source.read(parts[0])] if len(parts) == 1 else (source.read(p) for p in parts), model, name, dtype)
+        tensor = _join(
+            [source.read(parts[0])] if len(parts) == 1 else (source.read(p) for p in parts), model, name, dtype
+        )
         owner, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor.to(device), requires_grad=False))
     if config.tied_embeddings:
@@ -208,7 +212,11 @@ def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHAR
         size += tensor.nbytes
         total += tensor.nbytes
 
-    names = [WEIGHTS] if len(shards) == 1 else [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
+    names = (
+        [WEIGHTS]
+        if len(shards) == 1
+        else [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
+    )
     for file, shard in zip(names, shards, strict=True):
         partial = folder / f".{file}.part"
         save_file({name: tensor.contiguous() for name, tensor in shard.items()}, partial, metadata={"format": "pt"})
@@ -231,7 +239,9 @@ def _published_tensors(model: Phi3) -> Iterator[tuple[str, Tensor]]:
     config = model.config
     for name, parameter in model.named_parameters():  # a tied lm_head is listed once, as embed_tokens
         tensor = parameter.detach()
-        pieces = next((p for fused, p in FUSED.items() if config.architecture == "llama" and f".{fused}." in name), None)
+        pieces = next(
+            (p for fused, p in FUSED.items() if config.architecture == "llama" and f".{fused}." in name), None
+        )
         if pieces is None:
             yield _published(name), tensor
             continue

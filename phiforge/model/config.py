@@ -65,7 +65,9 @@ class ModelConfig(Struct, frozen=True, omit_defaults=False):
             for name in ("short_factor", "long_factor"):
                 found = len(getattr(self.rope, name))
                 if found != self.rotary_dim // 2:
-                    raise ValueError(f"rope {name} has {found} entries, {self.rotary_dim} rotated dims need {self.rotary_dim // 2}")
+                    raise ValueError(
+                        f"rope {name} has {found} entries, {self.rotary_dim} rotated dims need {self.rotary_dim // 2}"
+                    )
 
     @property
     def rotary_dim(self) -> int:
@@ -260,11 +262,15 @@ def config_from_hf(raw: dict[str, Any]) -> ModelConfig:
     n_heads, d_model, context = raw["num_attention_heads"], raw["hidden_size"], raw["max_position_embeddings"]
     window = raw.get("sliding_window")
     if window is not None and window < context:
-        raise ValueError(f"sliding_window {window} is shorter than the context {context}; windowed attention is not supported")
+        raise ValueError(
+            f"sliding_window {window} is shorter than the context {context}; windowed attention is not supported"
+        )
 
     # transformers 5 gathers every rope field in rope_parameters; 4 had rope_theta and rope_scaling at the top.
     scaling = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
-    original = scaling.get("original_max_position_embeddings") or raw.get("original_max_position_embeddings") or context
+    original = (
+        scaling.get("original_max_position_embeddings") or raw.get("original_max_position_embeddings") or context
+    )
     rope = _rope_from_hf(raw, scaling, context, original)
     return ModelConfig(
         architecture=architecture,

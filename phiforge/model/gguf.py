@@ -144,7 +144,9 @@ class GGUFFile:
             values = dequantize(tensor.data, tensor.tensor_type).reshape(self.shapes[name])
         except NotImplementedError:
             kind = gguf.GGMLQuantizationType(tensor.tensor_type).name
-            raise CheckpointError(f"{self.path}: tensor {tensor.name!r} has type {kind}, which is not supported") from None
+            raise CheckpointError(
+                f"{self.path}: tensor {tensor.name!r} has type {kind}, which is not supported"
+            ) from None
         if self.architecture == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
             heads = self.config.n_heads if name.endswith("q_proj.weight") else self.config.n_kv_heads
             rows, columns = values.shape

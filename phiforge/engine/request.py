@@ -1,0 +1,91 @@
+"""What goes into the engine and what comes out of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How tokens are chosen and when a sample ends. Filters apply in the order temperature, top-k, top-p, min-p.
+
+    `temperature` 0 is greedy. `seed` None draws a fresh one; with a seed, a sample's tokens depend only on the prompt,
+    the seed and the sample's index, whatever else is in the batch. `max_tokens` None means as far as the context goes.
+    `logprobs` k reports the log-probability of each chosen token and of the k likeliest (0: the chosen one only),
+    under the model's own distribution: before temperature, penalty and filters.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    stop_ids: tuple[int, ...] = ()
+    logprobs: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, ok, expected in (
+            ("temperature", self.temperature >= 0, "0 or more"),
+            ("top_k", self.top_k >= 0, "0 (off) or more"),
+            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
+            ("min_p", 0 <= self.min_p <= 1, "between 0 and 1"),
+            ("repetition_penalty", self.repetition_penalty > 0, "above 0"),
+            ("max_tokens", self.max_tokens is None or self.max_tokens >= 1, "1 or more"),
+            ("logprobs", self.logprobs is None or self.logprobs >= 0, "0 or more"),
+            ("stop", all(self.stop), "without empty strings"),
+        ):
+            if not ok:
+                raise ValueError(f"{name} must be {expected}, not {getattr(self, name)!r}")
+
+
+_ids = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One prompt to continue `n` times. The prompt is token ids, with optional embedding blocks [L, d_model] between them."""
+
+    prompt: Sequence[int | Tensor]
+    sampling: Sampling = field(default_factory=Sampling)
+    n: int = 1
+    id: int = field(default_factory=lambda: next(_ids))
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n must be 1 or more, not {self.n}")
+        if not self.prompt:
+            raise ValueError("the prompt is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One chosen token of one sample. `text` is what it lets out: less than its own text while a character or a stop
+    string may still be forming, nothing for a token that stops the sample."""
+
+    request: int
+    sample: int
+    id: int
+    text: str
+    logprob: float | None = None
+    top_logprobs: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of one sample; `text` is whatever had been held back."""
+
+    request: int
+    sample: int
+    reason: Literal["stop", "length", "cancelled"]
+    text: str = ""
+
+
+Event = Token | Finished

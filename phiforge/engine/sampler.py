@@ -1,0 +1,121 @@
+"""Logits to tokens, a row a sample.
+
+Each row's choice depends on its own logits, its own settings and its own uniform draw, never on its neighbours: the
+draw comes from a hash of (seed, sample, step), and every row takes the same path whatever else is in the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from phiforge.engine.request import Sampling
+
+# Rows with a filter look at this many candidates first; only those whose filter reaches further are sorted whole.
+CANDIDATES = 256
+
+
+@dataclass(slots=True)
+class Row:
+    """What one row of logits is sampled with. `seen` holds the ids that a repetition penalty applies to."""
+
+    sampling: Sampling
+    seed: int
+    sample: int
+    step: int
+    seen: Tensor | None = None
+
+
+def choose(logits: Tensor, rows: list[Row]) -> Tensor:
+    """One token id per row of logits [len(rows), V]. The logits are not changed."""
+    logits = logits.float()
+    if any(row.seen is not None for row in rows):
+        logits = logits.clone()
+        for z, row in zip(logits, rows, strict=True):
+            if row.seen is not None:
+                # As transformers has it: divide positive logits, multiply negative ones (Keskar et al. 2019).
+                z_seen = z[row.seen]
+                z[row.seen] = torch.where(
+                    z_seen > 0, z_seen / row.sampling.repetition_penalty, z_seen * row.sampling.repetition_penalty
+                )
+
+    chosen = torch.empty(len(rows), dtype=torch.long, device=logits.device)
+    paths: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        paths.setdefault(_path(row.sampling), []).append(i)
+    for path, members in paths.items():
+        index = torch.tensor(members, device=logits.device)
+        z = logits if len(members) == len(rows) else logits[index]
+        if path == "greedy":
+            chosen[index] = z.argmax(dim=-1)
+            continue
+        some = [rows[i] for i in members]
+        z = z / torch.tensor([[row.sampling.temperature] for row in some], device=z.device)
+        u = torch.tensor(
+            [[uniform(row.seed, row.sample, row.step)] for row in some], dtype=torch.float64, device=z.device
+        )
+        chosen[index] = _invert(z.softmax(dim=-1), u) if path == "whole" else _filtered(z, some, u)
+    return chosen
+
+
+def _path(sampling: Sampling) -> str:
+    if sampling.temperature == 0:
+        return "greedy"
+    return "filtered" if sampling.top_k or sampling.top_p < 1 or sampling.min_p else "whole"
+
+
+def _filtered(z: Tensor, rows: list[Row], u: Tensor) -> Tensor:
+    """Sample after top-k, top-p and min-p, from the candidates if they are enough and from the whole row if not."""
+    width = min(CANDIDATES, z.shape[-1])
+    values, ids = z.topk(width)
+    k = torch.tensor([[row.sampling.top_k or z.shape[-1]] for row in rows], device=z.device)
+    p = torch.tensor([[row.sampling.top_p] for row in rows], device=z.device)
+    floor = torch.tensor([[row.sampling.min_p] for row in rows], device=z.device)
+
+    kept = _keep(values, z.logsumexp(dim=-1, keepdim=True), k, p, floor)
+    chosen = ids.gather(-1, _invert(kept, u)[:, None])[:, 0]
+    # A row whose last candidate is still kept may keep more beyond: sort all of it.
+    for i in torch.nonzero((kept[:, -1] > 0) & (k[:, 0] > width))[:, 0].tolist():
+        values, ids = z[i : i + 1].sort(descending=True, stable=True)
+        kept = _keep(
+            values, z[i : i + 1].logsumexp(dim=-1, keepdim=True), k[i : i + 1], p[i : i + 1], floor[i : i + 1]
+        )
+        chosen[i] = ids[0, _invert(kept, u[i : i + 1])[0]]
+    return chosen
+
+
+def _keep(values: Tensor, total: Tensor, k: Tensor, p: Tensor, floor: Tensor) -> Tensor:
+    """Unnormalised probabilities of descending `values`, zero where a filter drops them."""
+    rank = torch.arange(values.shape[-1], device=values.device)
+    values = values.masked_fill(rank >= k, float("-inf"))
+    limited = k <= values.shape[-1]  # top-p counts the mass that top-k left
+    probabilities = (values - torch.where(limited, values.logsumexp(dim=-1, keepdim=True), total)).exp()
+    before = probabilities.cumsum(dim=-1) - probabilities
+    keep = (before < p) & (probabilities >= floor * probabilities[:, :1])
+    return probabilities * keep
+
+
+def _invert(probabilities: Tensor, u: Tensor) -> Tensor:
+    """The index where the cumulative share of each row passes u [rows, 1] in [0, 1)."""
+    cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
+    index = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)[:, 0]
+    return index.clamp_(max=probabilities.shape[-1] - 1)
+
+
+def uniform(seed: int, sample: int, step: int) -> float:
+    """A uniform draw in [0, 1) from a hash (splitmix64) of its three arguments."""
+    x = seed & _MASK
+    for part in (sample, step):
+        x = _mix((x + (part + 1) * 0x9E3779B97F4A7C15) & _MASK)
+    return (x >> 11) / (1 << 53)
+
+
+_MASK = (1 << 64) - 1
+
+
+def _mix(x: int) -> int:
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
