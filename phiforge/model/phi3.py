@@ -43,6 +43,18 @@ class RMSNorm(nn.Module):
         return self.weight * F.rms_norm(x.float(), x.shape[-1:], eps=self.eps).to(x.dtype)
 
 
+class Linear(nn.Module):
+    """x W^T without bias. The weight starts as whatever memory held: `init_weights` or a checkpoint fills it, and not
+    drawing it twice saves seconds at every start (torch's own layers do, even on the meta device)."""
+
+    def __init__(self, d_in: int, d_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(d_out, d_in))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight)
+
+
 class Attention(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -50,7 +62,7 @@ class Attention(nn.Module):
         self.qkv_proj = nn.Linear(
             config.d_model, (config.n_heads + 2 * config.n_kv_heads) * config.head_dim, bias=False
         )
-        self.o_proj = nn.Linear(config.n_heads * config.head_dim, config.d_model, bias=False)
+        self.o_proj = Linear(config.n_heads * config.head_dim, config.d_model)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, attend: Attend, layer: int) -> Tensor:
         heads = self.qkv_proj(x).unflatten(-1, (-1, self.head_dim))
@@ -62,8 +74,8 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate_up_proj = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
-        self.down_proj = nn.Linear(config.d_ff, config.d_model, bias=False)
+        self.gate_up_proj = Linear(config.d_model, 2 * config.d_ff)
+        self.down_proj = Linear(config.d_ff, config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
@@ -84,16 +96,18 @@ class Layer(nn.Module):
 
 
 class Phi3(nn.Module):
-    """Build with random weights from a config; `checkpoint.load` fills one from disk. Build under `torch.device("meta")`
-    to count parameters without memory."""
+    """The whole network. Fresh ones hold undefined weights: call `init_weights`, or get a filled one from
+    `checkpoint.load`. Build under `torch.device("meta")` to count parameters without memory."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.embed_tokens = nn.Embedding(
+            config.vocab_size, config.d_model, _weight=torch.empty(config.vocab_size, config.d_model), _freeze=False
+        )
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.d_model, config.norm_eps)
-        self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.d_model, config.vocab_size)
         if config.tied_embeddings:
             self.lm_head.weight = self.embed_tokens.weight
         self.rotary = RotaryEmbedding(config)
