@@ -82,6 +82,16 @@ class Engine:
                     for sample in group.samples:
                         self._events.append(Finished(request_id, sample.index, "cancelled", sample.output.flush()))
 
+    def has(self, request_id: int) -> bool:
+        """Whether a request is waiting or has samples that still run."""
+        return any(group.request.id == request_id for queue in (self._waiting, self._active) for group in queue)
+
+    def reset(self) -> None:
+        """Forget every request, without a word to anyone."""
+        self._waiting.clear()
+        self._active.clear()
+        self._events.clear()
+
     @torch.inference_mode()
     def step(self) -> list[Event]:
         """Advance every active request by one forward pass and return what happened. Call while `busy`."""

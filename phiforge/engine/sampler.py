@@ -76,11 +76,13 @@ def _filtered(z: Tensor, rows: list[Row], u: Tensor) -> Tensor:
 
     kept = _keep(values, z.logsumexp(dim=-1, keepdim=True), k, p, floor)
     chosen = ids.gather(-1, _invert(kept, u)[:, None])[:, 0]
-    # A row whose last candidate is still kept may keep more beyond: sort all of it.
-    for i in torch.nonzero((kept[:, -1] > 0) & (k[:, 0] > width))[:, 0].tolist():
+    # Sort all of a row whose last candidate is still kept, for it may keep more beyond, and of one whose top-k reaches
+    # past the candidates, for its top-p counts the mass of all k.
+    k = k[:, 0]
+    for i in torch.nonzero((k > width) & ((kept[:, -1] > 0) | (k < z.shape[-1])))[:, 0].tolist():
         values, ids = z[i : i + 1].sort(descending=True, stable=True)
         kept = _keep(
-            values, z[i : i + 1].logsumexp(dim=-1, keepdim=True), k[i : i + 1], p[i : i + 1], floor[i : i + 1]
+            values, z[i : i + 1].logsumexp(dim=-1, keepdim=True), k[i : i + 1, None], p[i : i + 1], floor[i : i + 1]
         )
         chosen[i] = ids[0, _invert(kept, u[i : i + 1])[0]]
     return chosen

@@ -1,0 +1,131 @@
+"""`phiforge ask`: one question, one streamed answer; or many samples and the vote among their answers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from phiforge.cli.options import Screen, add_model_options, note_ending, open_lm, printable, sampling_of, speed_line
+from phiforge.records import Message
+
+if TYPE_CHECKING:
+    from phiforge.engine.request import Sampling
+    from phiforge.lm import LanguageModel, Reply
+
+MAX_TOKENS = 1024  # where neither the words nor the checkpoint say: a small model that has lost its thread never stops
+VOTING_TEMPERATURE = 0.7  # votes need variety
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("question", nargs="+", help="the question; - reads it from standard input")
+    parser.add_argument(
+        "-v", "--votes", type=int, default=1, metavar="N", help="take N samples and let their answers vote (maths)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    question = sys.stdin.read().strip() if args.question == ["-"] else " ".join(args.question)
+    if not question:
+        raise ValueError("the question is empty")
+    if args.votes < 1:
+        raise ValueError(f"--votes must be 1 or more, not {args.votes}")
+    messages = [Message("system", args.system)] if args.system else []
+    messages.append(Message("user", question))
+    with open_lm(args) as lm:
+        sampling = sampling_of(args, lm.defaults)
+        if sampling.max_tokens is None:
+            sampling = replace(sampling, max_tokens=MAX_TOKENS)
+        if args.votes > 1:
+            if args.temperature is None:
+                sampling = replace(sampling, temperature=max(sampling.temperature, VOTING_TEMPERATURE))
+            return _vote(lm, messages, sampling, args.votes, args.json)
+        return _answer(lm, messages, sampling, args.json)
+
+
+def _answer(lm: LanguageModel, messages: list[Message], sampling: Sampling, as_json: bool) -> int:
+    replies, screen = _stream(lm, messages, sampling, 1, quiet=as_json)
+    (reply,) = replies
+    if as_json:
+        print(json.dumps({"model": lm.name, **_reply_json(reply), **screen.speed(reply.tokens)}, ensure_ascii=False))
+        return 0
+    if note := note_ending(reply):
+        print(f"({note})", file=sys.stderr)
+    print(f"\n{lm.name}: {speed_line(screen.speed(reply.tokens))}", file=sys.stderr)
+    return 0
+
+
+def _vote(lm: LanguageModel, messages: list[Message], sampling: Sampling, votes: int, as_json: bool) -> int:
+    from phiforge.verify.math import cluster, extract_answer
+
+    if not as_json:
+        print(f"One of {votes} samples, aloud:\n", file=sys.stderr)
+    replies, screen = _stream(lm, messages, sampling, votes, quiet=as_json)
+    speed = screen.speed(sum(reply.tokens for reply in replies))
+    answers = [extract_answer(reply.message.text) if reply.thought_closed else None for reply in replies]
+    tally = [(group.answer, group.members) for group in cluster(answers)]
+    silent = answers.count(None)
+    best = tally[0] if tally else None
+    if as_json:
+        result = {
+            "model": lm.name,
+            "answer": best[0] if best else None,
+            "votes": votes,
+            "tally": [{"answer": a, "votes": len(m), "samples": m} for a, m in tally],
+            "without_answer": silent,
+            "replies": [_reply_json(reply) for reply in replies],
+            **speed,
+        }
+        print(json.dumps(result, ensure_ascii=False))
+        return 0 if best else 1
+    print(f"\nThe vote of {votes} samples:\n")
+    width = max([len(_short(a)) for a, _ in tally] + [9])
+    rows = [(_short(a), len(m)) for a, m in tally] + ([("no answer", silent)] if silent else [])
+    for answer, count in rows:
+        bar = "█" * max(1, round(40 * count / votes))
+        print(f"  {answer:>{width}}  {bar} {count}")
+    if best is None:
+        print("\nNo sample gave an answer that could be read.")
+        return 1
+    print(f"\nAnswer: {printable(best[0])} ({len(best[1])} of {votes})")
+    print(f"\n{lm.name}: {speed_line(speed)}", file=sys.stderr)
+    return 0
+
+
+def _stream(
+    lm: LanguageModel, messages: list[Message], sampling: Sampling, n: int, *, quiet: bool
+) -> tuple[list[Reply], Screen]:
+    """All replies in order; the first sample is shown as it comes, then how many have finished."""
+    from phiforge.lm import Reply
+
+    screen, replies = Screen(), []
+    progress = not quiet and n > 1 and sys.stderr.isatty()
+    for item in lm.stream(messages, sampling=sampling, n=n):
+        if isinstance(item, Reply):
+            replies.append(item)
+            if item.sample == 0 and not quiet:
+                screen.end()
+        elif item.sample == 0 and not quiet:
+            screen.show(item)
+        elif screen.first is None:
+            screen.note_first()
+        if progress and any(reply.sample == 0 for reply in replies):
+            print(f"\r{len(replies)} of {n} samples done", end="", file=sys.stderr, flush=True)
+    if progress:
+        print("\r\x1b[K", end="", file=sys.stderr)
+    return sorted(replies, key=lambda reply: reply.sample), screen
+
+
+def _short(answer: str, width: int = 24) -> str:
+    answer = printable(answer).replace("\n", " ")
+    return answer if len(answer) <= width else answer[: width - 1] + "…"
+
+
+def _reply_json(reply: Reply) -> dict[str, Any]:
+    import msgspec
+
+    return msgspec.to_builtins(reply)

@@ -1,0 +1,53 @@
+"""`phiforge VERB`: find the verb's file, read its words, run it. Imports nothing heavy, so that help is instant.
+
+Exit codes: 0 done, 1 the work failed, 2 the words were wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from phiforge import __version__
+
+VERBS = {
+    "ask": "ask the model one question; with --votes, let many samples vote",
+    "chat": "talk with the model, turn by turn",
+    "pull": "bring a model to this machine, checked",
+    "models": "list the models here, or the Phi-4 family's figures",
+    "doctor": "what this machine has, and which models fit it",
+    "verify": "check an answer, or print the checker's own error table",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    words = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(
+        prog="phiforge",
+        description="Make, measure and run small reasoning models.",
+        epilog="`phiforge VERB --help` says more of a verb. Start with: phiforge ask 'Why is the sky blue?'",
+    )
+    parser.add_argument("--version", action="version", version=f"phiforge {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    chosen = next((word for word in words if word in VERBS), None)
+    for verb, summary in VERBS.items():
+        sub = verbs.add_parser(verb, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if verb == chosen:
+            import_module(f"phiforge.cli.{verb}").configure(sub)
+    args = parser.parse_args(words)
+    try:
+        return import_module(f"phiforge.cli.{args.verb}").run(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; Python would complain about it at exit
+        return 1
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

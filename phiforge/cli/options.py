@@ -1,0 +1,174 @@
+"""What `ask` and `chat` share: the words that choose a model and its sampling, and how an answer is shown."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+from types import ModuleType
+from typing import TYPE_CHECKING, TextIO
+
+from phiforge.chat.parse import Call, MalformedCall, Said, Thought
+
+if TYPE_CHECKING:
+    from phiforge.engine.request import Sampling
+    from phiforge.lm import Delta, LanguageModel, Reply
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed", "max_tokens")
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Words for which model to load, how to sample from it, and what to tell it first."""
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "-m",
+        "--model",
+        default=os.environ.get("PHIFORGE_MODEL", DEFAULT_MODEL),
+        help="a pulled model, a path, or http://host/v1#name for an OpenAI-compatible endpoint (default: %(default)s)",
+    )
+    model.add_argument("--dtype", default="auto", help="auto, stored, float32, bfloat16 or float16")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    model.add_argument(
+        "--long-rope",
+        choices=("recompute", "long"),
+        default="recompute",
+        help="where phi-4-mini passes 4096 tokens: read all again (exact), or use long factors from the start",
+    )
+    sampling = parser.add_argument_group("sampling (default: what the model's authors recommend)")
+    sampling.add_argument("-t", "--temperature", type=float, help="0 is greedy")
+    sampling.add_argument("--top-k", type=int)
+    sampling.add_argument("--top-p", type=float)
+    sampling.add_argument("--min-p", type=float)
+    sampling.add_argument("--repetition-penalty", type=float)
+    sampling.add_argument("--seed", type=int, help="same seed, same tokens")
+    sampling.add_argument("--max-tokens", type=int, help="of the answer, thought included")
+    sampling.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT", help="end before this text; repeatable"
+    )
+    parser.add_argument("-s", "--system", help="the system message")
+
+
+def open_lm(args: argparse.Namespace) -> LanguageModel:
+    """Open the model that the words name; the default one is pulled when it is not here yet."""
+    from phiforge.lm import open_model
+
+    if args.model.startswith(("http://", "https://")):
+        return open_model(args.model)
+    from phiforge.store import models as store
+
+    try:
+        store.find(args.model)
+    except store.NotInstalled:
+        if args.model != DEFAULT_MODEL:
+            raise
+        from phiforge.store.pull import pull
+
+        print(f"Fetching {DEFAULT_MODEL} (90 MB, once) ...", file=sys.stderr)
+        pull(DEFAULT_MODEL)
+    import_torch_quickly()
+    return open_model(args.model, dtype=args.dtype, device=args.device, long_rope=args.long_rope)
+
+
+def import_torch_quickly() -> None:
+    """Import torch without the shape rules of its compiler, a quarter of its import time: no verb that answers compiles.
+
+    The module is only left out of this import, not replaced: whatever needs it later imports the real one.
+    """
+    name = "torch._meta_registrations"
+    if "torch" in sys.modules:
+        return
+    sys.modules[name] = ModuleType(name)
+    try:
+        import torch  # noqa: F401
+    finally:
+        del sys.modules[name]
+
+
+def sampling_of(args: argparse.Namespace, defaults: Sampling) -> Sampling:
+    """The model's defaults with what the words change."""
+    given = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
+    return replace(defaults, **given, stop=(*defaults.stop, *args.stop))
+
+
+class Screen:
+    """Writes one answer as it comes: the thought dimmed, then the text, tool calls on lines of their own."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = out or sys.stdout
+        self.colour = self.out.isatty() and "NO_COLOR" not in os.environ
+        self.first: float | None = None
+        self.start = time.perf_counter()
+        self._dimmed = False
+
+    def note_first(self) -> None:
+        """The first token of any sample has come."""
+        if self.first is None:
+            self.first = time.perf_counter()
+
+    def show(self, delta: Delta) -> None:
+        self.note_first()
+        match delta.event:
+            case Thought(text):
+                self._dim(True)
+                self._write(text)
+            case Said(text):
+                if self._dimmed:
+                    self._write("\n\n")
+                    text = text.lstrip("\n")
+                self._dim(False)
+                self._write(text)
+            case Call(call):
+                self._dim(False)
+                self._write(
+                    f"\n[tool call] {call.name}({', '.join(f'{k}={v!r}' for k, v in call.arguments.items())})\n"
+                )
+            case MalformedCall(raw, reason):
+                self._dim(False)
+                self._write(f"\n[malformed tool call: {reason}] {raw}\n")
+            case _:
+                pass
+
+    def end(self) -> None:
+        self._dim(False)
+        self._write("\n")
+
+    def speed(self, tokens: int) -> dict[str, float]:
+        """Tokens a second after the first token, and seconds to it."""
+        now = time.perf_counter()
+        first = self.first or now
+        return {
+            "tokens": tokens,
+            "tokens_per_second": round((tokens - 1) / (now - first), 1) if now > first and tokens > 1 else 0.0,
+            "seconds_to_first_token": round(first - self.start, 3),
+        }
+
+    def _dim(self, on: bool) -> None:
+        if self.colour and on != self._dimmed:
+            self.out.write("\x1b[2m" if on else "\x1b[0m")
+        self._dimmed = on
+
+    def _write(self, text: str) -> None:
+        self.out.write(printable(text))
+        self.out.flush()
+
+
+def printable(text: str) -> str:
+    """Text without control characters: what a model writes must not drive the terminal."""
+    return "".join(c for c in text if c in "\n\t" or (ord(c) >= 32 and not 127 <= ord(c) < 160))
+
+
+def speed_line(speed: dict[str, float]) -> str:
+    return (
+        f"{speed['tokens']:.0f} tokens, {speed['tokens_per_second']:.1f} tokens/s, "
+        f"first token after {speed['seconds_to_first_token']:.2f} s"
+    )
+
+
+def note_ending(reply: Reply) -> str:
+    """What a reader must know of how an answer ended, or nothing."""
+    if reply.finish_reason == "length":
+        return "the answer was cut off at its token limit (--max-tokens)"
+    return "" if reply.thought_closed else "the model never closed its thought, so there is no answer"

@@ -1,0 +1,218 @@
+"""A model that runs on this machine: checkpoint, tokenizer, chat format and engine put together."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+
+from phiforge.chat.format import ChatFormat
+from phiforge.chat.parse import Parser
+from phiforge.chat.render import Tool
+from phiforge.chat.tokenizer import Tokenizer
+from phiforge.engine.driver import Driver, Stream
+from phiforge.engine.engine import Engine
+from phiforge.engine.request import Event, Request, Sampling, Token
+from phiforge.lm.base import Conversation, Delta, LanguageModel, Reply, TokenLogprob, Writing
+from phiforge.model import checkpoint
+from phiforge.model.phi3 import Phi3
+from phiforge.store import models as store
+
+# What the model cards recommend, where a checkpoint's generation_config.json says nothing.
+RECOMMENDED = {
+    "phi-4-reasoning": Sampling(temperature=0.8, top_p=0.95, top_k=50),
+    "phi-4-reasoning-plus": Sampling(temperature=0.8, top_p=0.95, top_k=50),
+    "phi-4-mini-reasoning": Sampling(temperature=0.8, top_p=0.95),
+    "smollm2-135m-instruct": Sampling(temperature=0.2, top_p=0.9),
+}
+
+
+class LocalModel(LanguageModel):
+    """A loaded network that answers. The engine runs in a thread of its own; many callers may ask at once."""
+
+    def __init__(
+        self,
+        network: Phi3,
+        tokenizer: Tokenizer,
+        *,
+        name: str,
+        long_rope: Literal["recompute", "long"] = "recompute",
+        defaults: Sampling | None = None,
+    ) -> None:
+        self.name = name
+        self.network = network
+        self.tokenizer = tokenizer
+        self.format = ChatFormat.for_tokenizer(tokenizer, name)
+        self.defaults = defaults or RECOMMENDED.get(name, Sampling())
+        engine = Engine(network, lambda: tokenizer.detokenizer(skip_special=False), long_rope=long_rope)
+        self._driver = Driver(engine)
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        *,
+        dtype: str | torch.dtype = "auto",
+        device: str = "auto",
+        long_rope: Literal["recompute", "long"] = "recompute",
+    ) -> Self:
+        """Load a model by the name it was pulled under, or by a path.
+
+        `dtype` "auto" is the checkpoint's on a GPU and fp32 on a CPU, where bf16 arithmetic is often emulated.
+        Raises ValueError (NotInstalled, CheckpointError) in a sentence that says what to do.
+        """
+        model = store.find(name)
+        folder = Path(convert(model))
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        network = checkpoint.load(folder, dtype=_dtype(dtype, device), device=device)
+        tokenizer = Tokenizer.from_folder(folder)
+        return cls(network, tokenizer, name=model.name, long_rope=long_rope, defaults=_recommended(folder, model.name))
+
+    def stream(
+        self,
+        messages: Conversation,
+        *,
+        sampling: Sampling | None = None,
+        n: int = 1,
+        tools: Sequence[Tool] | None = None,
+    ) -> Iterator[Delta | Reply]:
+        """See `LanguageModel.stream`."""
+        turn = self._submit(messages, sampling, n, tools)
+        try:
+            for event in turn.stream:
+                yield from turn.take(event)
+        finally:
+            turn.stream.cancel()
+
+    async def astream(
+        self,
+        messages: Conversation,
+        *,
+        sampling: Sampling | None = None,
+        n: int = 1,
+        tools: Sequence[Tool] | None = None,
+    ) -> AsyncIterator[Delta | Reply]:
+        """See `LanguageModel.astream`."""
+        turn = self._submit(messages, sampling, n, tools)
+        try:
+            async for event in turn.stream:
+                for item in turn.take(event):
+                    yield item
+        finally:
+            turn.stream.cancel()
+
+    def chat_many(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        sampling: Sampling | None = None,
+        n: int = 1,
+        tools: Sequence[Tool] | None = None,
+    ) -> list[list[Reply]]:
+        """See `LanguageModel.chat_many`. All conversations are in the engine at once."""
+        turns = [self._submit(messages, sampling, n, tools) for messages in conversations]
+        try:
+            answers: list[list[Reply]] = []
+            for turn in turns:
+                items = [item for event in turn.stream for item in turn.take(event)]
+                answers.append(sorted((i for i in items if isinstance(i, Reply)), key=lambda reply: reply.sample))
+            return answers
+        finally:
+            for turn in turns:
+                turn.stream.cancel()
+
+    def close(self) -> None:
+        """Stop the engine's thread."""
+        self._driver.close()
+
+    def _submit(
+        self, messages: Conversation, sampling: Sampling | None, n: int, tools: Sequence[Tool] | None
+    ) -> _Turn:
+        sampling = sampling or self.defaults
+        prompt = self.format.render(messages, tools=tools)
+        stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.format.stop_ids)))
+        request = Request(prompt=prompt.ids, n=n, sampling=replace(sampling, stop_ids=stop_ids))
+        parsers = [self.format.parser(prompt) for _ in range(n)]
+        return _Turn(self._driver.submit(request), parsers, self.tokenizer)
+
+
+class _Turn:
+    """A request under way and what its samples have written so far."""
+
+    def __init__(self, stream: Stream, parsers: list[Parser], tokenizer: Tokenizer) -> None:
+        self.stream = stream
+        self._parsers = parsers
+        self._tokenizer = tokenizer
+        self._samples = [Writing(i) for i in range(len(parsers))]
+
+    def take(self, event: Event) -> list[Delta | Reply]:
+        sample, parser = self._samples[event.sample], self._parsers[event.sample]
+        if isinstance(event, Token):
+            sample.tokens += 1
+            if event.logprob is not None:
+                sample.logprobs = sample.logprobs or []
+                sample.logprobs.append(self._logprob(event, event.logprob))
+            return [*sample.take(parser.feed(event.text), event.text)] if event.text else []
+        deltas = sample.take([*parser.feed(event.text), *parser.finish()], event.text)
+        return [*deltas, sample.reply(event.reason, len(self.stream.request.prompt))]
+
+    def _logprob(self, event: Token, logprob: float) -> TokenLogprob:
+        def text(id: int) -> str:
+            return self._tokenizer.decode([id], skip_special=False)
+
+        return TokenLogprob(text(event.id), logprob, [(text(id), value) for id, value in event.top_logprobs])
+
+
+def _dtype(wanted: str | torch.dtype, device: str) -> torch.dtype | None:
+    """The dtype to load in; None keeps the stored one."""
+    if wanted == "auto":
+        return torch.float32 if device == "cpu" else None
+    if wanted == "stored" or isinstance(wanted, torch.dtype):
+        return None if wanted == "stored" else wanted
+    if wanted not in ("float32", "bfloat16", "float16"):
+        raise ValueError(f"dtype {wanted!r} is not one of auto, stored, float32, bfloat16, float16")
+    return getattr(torch, wanted)
+
+
+def _recommended(folder: Path, name: str) -> Sampling:
+    """The sampling that generation_config.json recommends, or what we know of the model's card."""
+    file = folder / "generation_config.json"
+    fields = json.loads(file.read_text()) if file.exists() else {}
+    known = {
+        key: fields[key] for key in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty") if key in fields
+    }
+    if fields.get("do_sample") is False:
+        return Sampling(temperature=0)
+    return Sampling(**known) if known else RECOMMENDED.get(name, Sampling())
+
+
+def convert(model: store.Installed) -> str:
+    """The folder to load a model from. A GGUF is dequantised and laid out for memory-mapping once; later calls are free.
+
+    The folder appears whole or not at all. A GGUF opened by path, without being pulled, is converted into the store too.
+    """
+    if model.format == "hf":
+        return model.path
+    folder = store.converted_dir(model.name)
+    stamp = folder / "source.json"
+    source = {"path": str(model.path), "bytes": model.bytes, "modified": os.stat(model.path).st_mtime_ns}
+    if stamp.exists() and json.loads(stamp.read_text()) == source:
+        return str(folder)
+    from phiforge.model.gguf import GGUFFile  # parsing a GGUF takes seconds: only when it has to be
+
+    with store.locked(model.name):
+        partial = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(partial, ignore_errors=True)
+        file = GGUFFile(model.path)
+        checkpoint.save(checkpoint.assemble(file.config, file), partial)
+        Tokenizer.from_gguf(file.reader).save(partial)
+        (partial / "source.json").write_text(json.dumps(source))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    return str(folder)
