@@ -1,0 +1,1 @@
+"""Models on disk: where they live, how they come here (`pull`), and which are here (`models`)."""
