@@ -11,12 +11,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TextIO
 
 from phiforge.chat.parse import Call, MalformedCall, Said, Thought
+from phiforge.store.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from phiforge.engine.request import Sampling
     from phiforge.lm import Delta, LanguageModel, Reply
 
-DEFAULT_MODEL = "smollm2-135m-instruct"
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed", "max_tokens")
 
 
@@ -64,10 +64,10 @@ def open_lm(args: argparse.Namespace) -> LanguageModel:
     except store.NotInstalled:
         if args.model != DEFAULT_MODEL:
             raise
-        from phiforge.store.pull import pull
+        from phiforge.cli.pull import fetch
 
-        print(f"Fetching {DEFAULT_MODEL} (90 MB, once) ...", file=sys.stderr)
-        pull(DEFAULT_MODEL)
+        print(f"Fetching {DEFAULT_MODEL} (93 MB, once) ...", file=sys.stderr)
+        fetch(DEFAULT_MODEL)
     import_torch_quickly()
     return open_model(args.model, dtype=args.dtype, device=args.device, long_rope=args.long_rope)
 

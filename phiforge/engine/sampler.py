@@ -61,7 +61,7 @@ def choose(logits: Tensor, rows: list[Row]) -> Tensor:
 
 
 def _path(sampling: Sampling) -> str:
-    if sampling.temperature == 0:
+    if sampling.temperature < 1e-5:  # dividing by less overflows, and the choice is the same
         return "greedy"
     return "filtered" if sampling.top_k or sampling.top_p < 1 or sampling.min_p else "whole"
 

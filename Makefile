@@ -1,0 +1,46 @@
+# Two commands: `make run` sets everything up and lets a real model answer; `make test` sets up and runs the tests.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+PROBLEM := A farmer has 12 cows. He buys 9 more cows. How many cows does the farmer have now?
+
+.PHONY: run test slow lint bench clean
+
+run: .venv/installed
+	@$(BIN)/phiforge pull smollm2-135m-instruct
+	@echo; echo "The problem: $(PROBLEM)"; echo
+	@$(BIN)/phiforge ask --votes 16 --seed 4 --max-tokens 120 "$(PROBLEM)"
+	@echo
+	@echo "Try next:"
+	@echo "  $(BIN)/phiforge chat                        talk with it (Ctrl-C stops an answer, /help lists commands)"
+	@echo "  $(BIN)/phiforge doctor                      what this machine can run, up to phi-4"
+	@echo "  $(BIN)/phiforge pull phi-4-mini-instruct    a stronger model (7.7 GB), then: $(BIN)/phiforge ask -m phi-4-mini-instruct '...'"
+
+test: .venv/installed-dev
+	$(BIN)/phiforge pull smollm2-135m-instruct
+	$(BIN)/python -m pytest
+
+slow: .venv/installed-dev
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: .venv/installed-bench
+	$(BIN)/python bench/generate.py
+
+# Each stamp is a set of extras. pip's own quiet mode keeps the first screen for the model.
+.venv/installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Setting up .venv (a minute or two, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/installed-%: pyproject.toml .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
+	@touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
