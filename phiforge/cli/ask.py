@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from phiforge.cli import WrongWords
 from phiforge.cli.options import Screen, add_model_options, note_ending, open_lm, printable, sampling_of, speed_line
 from phiforge.records import Message
 
@@ -31,9 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     question = sys.stdin.read().strip() if args.question == ["-"] else " ".join(args.question)
     if not question:
-        raise ValueError("the question is empty")
+        raise WrongWords("the question is empty")
     if args.votes < 1:
-        raise ValueError(f"--votes must be 1 or more, not {args.votes}")
+        raise WrongWords(f"--votes must be 1 or more, not {args.votes}")
     messages = [Message("system", args.system)] if args.system else []
     messages.append(Message("user", question))
     with open_lm(args) as lm:

@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 
 from phiforge import __version__
+from phiforge.cli import WrongWords
 
 VERBS = {
     "ask": "ask the model one question; with --votes, let many samples vote",
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, WrongWords) else 1
 
 
 if __name__ == "__main__":

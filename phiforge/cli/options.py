@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TextIO
 
 from phiforge.chat.parse import Call, MalformedCall, Said, Thought
+from phiforge.cli import WrongWords
 from phiforge.store.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ def import_torch_quickly() -> None:
 def sampling_of(args: argparse.Namespace, defaults: Sampling) -> Sampling:
     """The model's defaults with what the words change."""
     given = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
-    return replace(defaults, **given, stop=(*defaults.stop, *args.stop))
+    try:
+        return replace(defaults, **given, stop=(*defaults.stop, *args.stop))
+    except ValueError as error:
+        raise WrongWords(error) from None
 
 
 class Screen:

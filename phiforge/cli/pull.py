@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from phiforge.cli import WrongWords
+
 if TYPE_CHECKING:
     from phiforge.store.download import Progress
     from phiforge.store.models import Installed
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from phiforge.store.pull import pull
 
     if args.name and len(args.source) > 1:
-        raise ValueError(f"--name {args.name} can name only one model, but {len(args.source)} were given")
+        raise WrongWords(f"--name {args.name} can name only one model, but {len(args.source)} were given")
     for source in args.source:
         with progress_bar(source, quiet=args.json) as progress:
             model = pull(source, progress=progress, revision=args.revision, name=args.name)
