@@ -57,7 +57,9 @@ def open_lm(args: argparse.Namespace) -> LanguageModel:
     from phiforge.lm import open_model
 
     if args.model.startswith(("http://", "https://")):
-        return open_model(args.model)
+        # What OpenAI's protocol has no field for goes as many servers (vLLM, llama.cpp) take it.
+        names = ("top_k", "min_p", "repetition_penalty")
+        return open_model(args.model, extra={n: getattr(args, n) for n in names if getattr(args, n) is not None})
     from phiforge.store import models as store
 
     try:

@@ -127,8 +127,13 @@ class LanguageModel(ABC):
         n: int = 1,
         tools: Sequence[Tool] | None = None,
     ) -> list[list[Reply]]:
-        """`chat_many` for asyncio."""
-        return list(await asyncio.gather(*(self.achat(c, sampling=sampling, n=n, tools=tools) for c in conversations)))
+        """`chat_many` for asyncio. The first failure ends the others too."""
+        tasks = [asyncio.ensure_future(self.achat(c, sampling=sampling, n=n, tools=tools)) for c in conversations]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
 
     def __enter__(self) -> Self:
         return self

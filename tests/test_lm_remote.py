@@ -1,0 +1,983 @@
+"""RemoteModel against a stand-in for another company's endpoint: a real server on this machine that does as scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from phiforge.chat.parse import Call, MalformedCall, Said, Thought, parse_turn
+from phiforge.engine.request import Sampling
+from phiforge.lm import Delta, Reply, TokenLogprob, open_model
+from phiforge.lm import remote as remote_module
+from phiforge.lm.remote import EndpointError, RemoteModel
+from phiforge.lm.wire import Choices, ServerSentEvents, wire_messages
+from phiforge.records import Audio, Image, Message, Text, ToolCall
+
+KEY = "sk-secretsecretsecret"
+HI = [Message("user", "Hi")]
+WEATHER = {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+
+
+# --- the stand-in --------------------------------------------------------------------------------------------------
+
+Act = Callable[["Handler"], None]
+
+
+class Server(ThreadingHTTPServer):
+    """Does the acts of `script` one a request, then `otherwise`; keeps what it was asked."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.script: list[Act] = []
+        self.otherwise: Act = says("Hello")
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self.times: list[float] = []
+        self.connections = self.busy = self.busiest = 0
+        self.left = threading.Semaphore(0)  # one for each client that went before the end
+        self.lock = threading.Lock()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that leaves is no error here."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def setup(self) -> None:
+        super().setup()
+        with self.server.lock:
+            self.server.connections += 1
+
+    def do_POST(self) -> None:
+        server, body = self.server, self.rfile.read(int(self.headers["Content-Length"]))
+        with server.lock:
+            server.times.append(time.monotonic())
+            server.paths.append(self.path)
+            server.headers.append({name.lower(): value for name, value in self.headers.items()})
+            server.asked.append(json.loads(body))
+            act = server.script.pop(0) if server.script else server.otherwise
+            server.busy += 1
+            server.busiest = max(server.busiest, server.busy)
+        try:
+            act(self)
+        finally:
+            with server.lock:
+                server.busy -= 1
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def start(self, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def wait_for_client_to_leave(self) -> None:
+        self.connection.settimeout(10)
+        if self.connection.recv(1) == b"":
+            self.server.left.release()
+        self.close_connection = True
+
+
+HANG, CUT = object(), object()
+
+
+def raw(*pieces: Any) -> Act:
+    """An event stream of these bytes, one TCP write each; a number waits, HANG stays silent, CUT breaks off."""
+
+    def act(handler: Handler) -> None:
+        handler.start(Content_Type="text/event-stream", Transfer_Encoding="chunked")
+        for piece in pieces:
+            if piece is HANG:
+                return handler.wait_for_client_to_leave()
+            if piece is CUT:
+                handler.close_connection = True
+                return None
+            if isinstance(piece, bytes):
+                handler.chunk(piece)
+            else:
+                time.sleep(piece)
+        return handler.chunk(b"")
+
+    return act
+
+
+def event(data: Any) -> bytes:
+    return f"data: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
+
+
+def delta(index: int = 0, finish: str | None = None, logprobs: Any = None, **fields: Any) -> dict[str, Any]:
+    choice = {"index": index, "delta": fields, "finish_reason": finish, "logprobs": logprobs}
+    return {"object": "chat.completion.chunk", "choices": [choice]}
+
+
+def usage(prompt: int, completion: int) -> dict[str, Any]:
+    return {"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}}
+
+
+DONE = event("[DONE]")
+
+
+def sends(*chunks: Any) -> Act:
+    return raw(*(c if isinstance(c, bytes | float) or c in (HANG, CUT) else event(c) for c in chunks), DONE)
+
+
+def says(text: str, after: float = 0.0) -> Act:
+    first = delta(role="assistant", content="")
+    return sends(first, after, delta(content=text), delta(finish="stop"), usage(3, 2))
+
+
+def answers(status: int, body: Any = None, **headers: str) -> Act:
+    def act(handler: Handler) -> None:
+        data = json.dumps(body or {"error": {"message": f"no {status}"}}).encode()
+        handler.start(status, Content_Type="application/json", Content_Length=str(len(data)), **headers)
+        handler.wfile.write(data)
+
+    return act
+
+
+def hangs(handler: Handler) -> None:
+    handler.wait_for_client_to_leave()
+
+
+def drops(handler: Handler) -> None:
+    handler.close_connection = True
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def opened(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RemoteModel]]:
+    monkeypatch.delenv("PHIFORGE_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr(remote_module, "FIRST_WAIT_S", 0.01)
+    models: list[RemoteModel] = []
+
+    def build(url: str = server.url, **options: Any) -> RemoteModel:
+        models.append(RemoteModel(url, "phi-4", **options))
+        return models[-1]
+
+    yield build
+    for model in models:
+        model.close()
+
+
+@pytest.fixture
+def lm(opened: Callable[..., RemoteModel]) -> RemoteModel:
+    return opened(api_key=KEY)
+
+
+def split(items: Any) -> tuple[list[Delta], list[Reply]]:
+    items = list(items)
+    return [i for i in items if isinstance(i, Delta)], [i for i in items if isinstance(i, Reply)]
+
+
+# --- answers -------------------------------------------------------------------------------------------------------
+
+
+def test_streams_an_answer(server: Server, lm: RemoteModel) -> None:
+    server.script = [
+        raw(
+            b": keep-alive\r\n\r\n",
+            event(delta(role="assistant", content="")),
+            event(delta(content="Hel")) + event(delta(content="lo, ")),
+            event(delta(content="wörld", finish="stop")),
+            event(usage(7, 5)),
+            DONE,
+        )
+    ]
+    deltas, (reply,) = split(lm.stream(HI))
+    assert deltas == [Delta(0, Said("Hel")), Delta(0, Said("lo, ")), Delta(0, Said("wörld"))]
+    assert reply == Reply(
+        sample=0,
+        message=Message("assistant", "Hello, wörld"),
+        text="Hello, wörld",
+        finish_reason="stop",
+        prompt_tokens=7,
+        tokens=5,
+    )
+    assert server.paths == ["/v1/chat/completions"]
+    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+    assert server.asked == [
+        {
+            "model": "phi-4",
+            "messages": [{"role": "user", "content": "Hi"}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+    ]
+
+
+def test_deltas_come_as_they_are_written(server: Server, lm: RemoteModel) -> None:
+    server.script = [sends(delta(content="now"), HANG)]
+    stream = lm.stream(HI)
+    assert next(stream) == Delta(0, Said("now"))
+
+
+def test_one_connection_serves_many_requests(server: Server, lm: RemoteModel) -> None:
+    for _ in range(4):
+        assert lm.chat(HI)[0].text == "Hello"
+    assert server.connections == 1
+
+
+def test_a_server_that_keeps_the_line_open_after_its_last_word(server: Server, lm: RemoteModel) -> None:
+    server.script = [raw(event(delta(content="x", finish="stop")), DONE, HANG)]
+    begun = time.monotonic()
+    assert lm.chat(HI)[0].text == "x"
+    assert time.monotonic() - begun < 2
+    assert server.left.acquire(timeout=5)
+
+
+def test_asyncio_with_a_loop_of_its_own_each_time(server: Server, lm: RemoteModel) -> None:
+    async def ask() -> list[str]:
+        replies = await lm.achat_many([HI, HI])
+        return [r.text for (r,) in replies]
+
+    assert asyncio.run(ask()) == ["Hello", "Hello"]
+    assert asyncio.run(ask()) == ["Hello", "Hello"]
+
+
+def test_calls_are_put_together_by_index(server: Server, lm: RemoteModel) -> None:
+    def piece(index: int, **function: str) -> dict[str, Any]:
+        return {"index": index, "function": function}
+
+    server.script = [
+        sends(
+            delta(content="Let me see. "),
+            delta(tool_calls=[{"id": "a", "type": "function", **piece(0, name="weather", arguments="")}]),
+            delta(tool_calls=[piece(0, arguments='{"ci'), {"id": "b", **piece(1, name="broken", arguments='{"x": ')}]),
+            delta(tool_calls=[piece(0, arguments='ty": "Åre"}')]),
+            delta(tool_calls=[{"id": "c", **piece(2, name="now", arguments="")}]),
+            delta(tool_calls=[piece(1, arguments="oops")]),
+            delta(finish="tool_calls"),
+            usage(9, 20),
+        )
+    ]
+    deltas, (reply,) = split(lm.stream(HI, tools=[WEATHER]))
+    weather, now = ToolCall("weather", {"city": "Åre"}, "a"), ToolCall("now", {}, "c")
+    assert [type(d.event) for d in deltas] == [Said, Call, MalformedCall, Call]
+    assert reply.message == Message("assistant", "Let me see. ", tool_calls=[weather, now])
+    assert reply.finish_reason == "tool_calls"
+    (malformed,) = reply.malformed
+    assert json.loads(malformed) == {"name": "broken", "arguments": '{"x": oops', "id": "b"}
+    assert server.asked[0]["tools"] == [{"type": "function", "function": WEATHER}]
+    turn = parse_turn(reply.text)
+    assert turn.message == reply.message
+    assert len(turn.malformed) == 1
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(
+            [
+                [{"id": "a", "function": {"name": "f", "arguments": '{"x"'}}],
+                [{"function": {"arguments": ": 1}"}}],
+                [{"id": "b", "function": {"name": "g", "arguments": {"y": 2}}}],
+            ],
+            id="no index",
+        ),
+        pytest.param(
+            [
+                [{"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x": 1}'}}],
+                [{"index": 0, "id": "b", "function": {"name": "g", "arguments": '{"y": 2}'}}],
+            ],
+            id="one index for all",
+        ),
+        pytest.param(
+            [
+                [{"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x"'}}],
+                [{"index": 0, "id": "a", "function": {"name": "f", "arguments": ": 1}"}}],
+                [{"index": 1, "id": "b", "function": {"name": "g", "arguments": None}}],
+                [{"index": 1, "id": "", "function": {"name": "", "arguments": '{"y": 2}'}}],
+            ],
+            id="id and name repeated",
+        ),
+    ],
+)
+def test_calls_in_the_forms_other_servers_send(server: Server, lm: RemoteModel, pieces: list[Any]) -> None:
+    server.script = [sends(*(delta(tool_calls=piece) for piece in pieces), delta(finish="stop"))]
+    (reply,) = lm.chat(HI)
+    assert reply.message.tool_calls == [ToolCall("f", {"x": 1}, "a"), ToolCall("g", {"y": 2}, "b")]
+    assert reply.finish_reason == "tool_calls"
+    assert reply.tokens == len(pieces)  # no usage: pieces are counted
+    assert reply.prompt_tokens == 0
+
+
+def test_calls_without_ids_and_indices(server: Server, lm: RemoteModel) -> None:
+    functions = [{"name": "f", "arguments": "{}"}, {"name": "f", "arguments": '{"x"'}, {"arguments": ": 1}"}]
+    server.script = [sends(*(delta(tool_calls=[{"function": f}]) for f in functions), delta(finish="tool_calls"))]
+    (reply,) = lm.chat(HI)
+    assert reply.message.tool_calls == [ToolCall("f"), ToolCall("f", {"x": 1})]
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "both", "thoughts"])
+def test_thoughts_in_a_field_of_their_own(server: Server, opened: Callable[..., RemoteModel], field: str) -> None:
+    def thought(text: str) -> dict[str, Any]:
+        return delta(**dict.fromkeys(("reasoning", "reasoning_content") if field == "both" else (field,), text))
+
+    server.script = [sends(thought("2 + 2"), thought(" is 4"), delta(content="4"), delta(finish="stop"))]
+    lm = opened(reasoning_field="thoughts" if field == "thoughts" else None)
+    deltas, (reply,) = split(lm.stream(HI))
+    assert deltas == [Delta(0, Thought("2 + 2")), Delta(0, Thought(" is 4")), Delta(0, Said("4"))]
+    assert reply.message == Message("assistant", "4", thinking="2 + 2 is 4")
+    assert reply.text == "<think>2 + 2 is 4</think>4"
+    assert reply.thought_closed
+
+
+def test_thoughts_in_tags(server: Server, lm: RemoteModel) -> None:
+    server.script = [sends(delta(content="<thi"), delta(content="nk>hm</th"), delta(content="ink>4", finish="stop"))]
+    deltas, (reply,) = split(lm.stream(HI))
+    assert deltas == [Delta(0, Thought("hm")), Delta(0, Said("4"))]
+    assert reply.message == Message("assistant", "4", thinking="hm")
+    assert reply.text == "<think>hm</think>4"
+
+
+@pytest.mark.parametrize("chunk", [delta(content="<think>and so"), delta(reasoning="and so")])
+def test_a_thought_without_an_end(server: Server, lm: RemoteModel, chunk: Any) -> None:
+    server.script = [sends(chunk, delta(finish="length"))]
+    (reply,) = lm.chat(HI)
+    assert not reply.thought_closed
+    assert (reply.message.thinking, reply.message.text, reply.finish_reason) == ("and so", "", "length")
+    assert reply.text == "<think>and so"
+
+
+def test_many_samples_of_one_question(server: Server, lm: RemoteModel) -> None:
+    server.script = [
+        sends(
+            delta(1, content="b"),
+            delta(0, content="a"),
+            delta(1, content="b"),
+            delta(2, content="c", finish="length"),
+            delta(1, content="b"),
+            delta(0, finish="stop"),
+            delta(1, finish="stop"),
+            usage(5, 11),
+        )
+    ]
+    replies = lm.chat(HI, n=3)
+    assert [(r.sample, r.text, r.finish_reason) for r in replies] == [
+        (0, "a", "stop"),
+        (1, "bbb", "stop"),
+        (2, "c", "length"),
+    ]
+    assert [r.tokens for r in replies] == [2, 6, 3]  # 11, shared out as 1 : 3 : 1
+    assert server.asked[0]["n"] == 3
+
+
+def test_a_server_that_does_not_know_n(lm: RemoteModel) -> None:
+    with pytest.raises(EndpointError, match=r"asked for 4 samples and sent 1.*chat_many\(\[messages\] \* 4\)"):
+        lm.chat(HI, n=4)
+
+
+def test_logprobs(server: Server, lm: RemoteModel) -> None:
+    top = [{"token": "4", "logprob": -0.1}, {"token": "5", "logprob": None}]
+    content = [{"token": "4", "logprob": -0.1, "bytes": [52], "top_logprobs": top}]
+    more = [{"token": "!", "logprob": -2.0, "top_logprobs": []}]
+    server.script = [
+        sends(
+            delta(content="4", logprobs={"content": content}),
+            delta(content="!", finish="stop", logprobs={"content": more}),
+        )
+    ]
+    (reply,) = lm.chat(HI, sampling=Sampling(logprobs=2))
+    assert reply.logprobs == [
+        TokenLogprob("4", -0.1, [("4", -0.1), ("5", float("-inf"))]),
+        TokenLogprob("!", -2.0, []),
+    ]
+    assert (server.asked[0]["logprobs"], server.asked[0]["top_logprobs"]) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("stop", "stop"), ("eos", "stop"), ("length", "length"), ("abort", "cancelled")]
+)
+def test_finish_reasons(server: Server, lm: RemoteModel, said: str, meant: str) -> None:
+    server.script = [sends(delta(content="x"), delta(finish=said))]
+    assert lm.chat(HI)[0].finish_reason == meant
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("content_filter", "content filter"), ("error", "unknown reason: 'error'")]
+)
+def test_an_answer_cut_by_the_endpoint_is_no_answer(server: Server, lm: RemoteModel, said: str, told: str) -> None:
+    server.otherwise = sends(delta(finish=said))
+    with pytest.raises(EndpointError, match=told):
+        lm.chat(HI)
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_does_not_stream(server: Server, lm: RemoteModel) -> None:
+    message = {"role": "assistant", "content": "whole", "reasoning_content": "hm"}
+    body = {**usage(3, 9), "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    server.script = [answers(200, body)]
+    (reply,) = lm.chat(HI)
+    assert reply.message == Message("assistant", "whole", thinking="hm")
+    assert reply.tokens == 9
+
+
+# --- the event stream ----------------------------------------------------------------------------------------------
+
+
+def read(pieces: list[bytes]) -> list[Any]:
+    events, choices = ServerSentEvents(), Choices(2)
+    items = [item for piece in pieces for data in events.feed(piece) for item in choices.take(data)]
+    return [*items, *(item for data in events.finish() for item in choices.take(data)), *choices.finish()]
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
+    ["<think>", "</think>", "\u2028", "\x85", "data: x\n\n", "\r\n", "<|tool_call|>[", "😀"]
+)
+fields = st.one_of(
+    st.fixed_dictionaries({"content": texts}),
+    st.fixed_dictionaries({"reasoning_content": texts}),
+    st.builds(
+        lambda i, a: {"tool_calls": [{"index": i, "id": f"c{i}", "function": {"name": "f", "arguments": a}}]},
+        st.integers(0, 2),
+        texts,
+    ),
+)
+chunks = st.lists(st.builds(lambda i, f: delta(i, **f), st.integers(0, 1), fields), max_size=8)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """An event stream with comments, other fields, any line ending, and JSON over several data lines."""
+    newline = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    lines = draw(st.sampled_from([[], ["\ufeff: hello"], [""]]))
+    for chunk in [*draw(chunks), delta(0, finish="stop"), delta(1, finish="length"), usage(1, 2)]:
+        indent, ascii = draw(st.sampled_from([None, 0, 1])), draw(st.booleans())
+        lines += draw(st.sampled_from([[], [": ping"], [": ping", ""], ["event: message", "id: 7"], ["retry"]]))
+        colon = draw(st.sampled_from(["data: ", "data:"]))
+        lines += [colon + line for line in json.dumps(chunk, indent=indent, ensure_ascii=ascii).split("\n")]
+        lines += [""]
+    lines += draw(st.sampled_from([["data: [DONE]", "", ""], ["data:[DONE]", ""], ["data: [DONE]"], []]))
+    return newline.join(lines).encode()
+
+
+@settings(max_examples=100, deadline=None)
+@given(streams(), st.lists(st.integers(0, 4000), max_size=12))
+@example(b"data: {\r\ndata: }\r\n\r\n" + event(delta(0, "stop")) + event(delta(1, "stop", content="é")), [])
+def test_any_split_of_the_bytes_gives_the_same_deltas(stream: bytes, cuts: list[int]) -> None:
+    whole = read([stream])
+    assert [item.sample for item in whole if isinstance(item, Reply)] == [0, 1]
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    assert read([stream[a:b] for a, b in pairwise(edges)]) == whole
+    assert read([stream[i : i + 1] for i in range(len(stream))]) == whole
+
+
+def test_events_as_the_standard_reads_them() -> None:
+    stream = b"\xef\xbb\xbfdata:  two spaces\ndata:and more\ndata\n\n: comment\n\nevent: x\n\ndata: open"
+    events = ServerSentEvents()
+    assert events.feed(stream) == [" two spaces\nand more\n"]
+    assert events.finish() == ["open"]
+
+
+def test_bytes_split_anywhere_over_the_network(server: Server, lm: RemoteModel) -> None:
+    stream = event(delta(content="naïve 😀")) + b": ping\r\n\r\n" + event(delta(finish="stop")) + DONE
+    server.script = [raw(*(stream[i : i + 1] for i in range(len(stream))))]
+    assert lm.chat(HI)[0].text == "naïve 😀"
+
+
+# --- failures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
+def test_a_busy_server_is_asked_again(server: Server, lm: RemoteModel, status: int) -> None:
+    server.script = [answers(status), answers(status)]
+    assert lm.chat(HI)[0].text == "Hello"
+    assert len(server.asked) == 3
+    assert server.asked[0] == server.asked[2]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(drops, id="dropped before the answer"),
+        pytest.param(raw(CUT), id="cut after the headers"),
+        pytest.param(raw(), id="an empty stream"),
+        pytest.param(raw(event(delta(role="assistant", content="")), CUT), id="cut before any text"),
+        pytest.param(sends({"error": {"message": "overloaded", "code": 503}}), id="an error before any text"),
+        pytest.param(answers(200, {"error": {"message": "overloaded"}}), id="an error with status 200"),
+    ],
+)
+def test_an_answer_that_never_began_is_asked_for_again(server: Server, lm: RemoteModel, act: Act) -> None:
+    server.script = [act]
+    assert lm.chat(HI)[0].text == "Hello"
+    assert len(server.asked) == 2
+
+
+def test_silence_before_the_first_byte_is_asked_again(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    server.script = [hangs]
+    assert opened(timeout=0.2).chat(HI)[0].text == "Hello"
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        pytest.param([CUT], "failed: ", id="connection cut"),
+        pytest.param([{"error": {"message": "out of memory", "code": 500}}], "out of memory", id="error object"),
+        pytest.param([{"object": "error", "message": "CUDA error", "code": 500}], "CUDA error", id="older vLLM"),
+        pytest.param([b"data: {oops\n\n"], "no chat completion", id="no JSON"),
+        pytest.param([delta(content=[1])], "no chat completion.*content", id="unknown content"),
+        pytest.param([HANG], "silent", id="silence"),
+    ],
+)
+def test_what_breaks_after_output_is_not_retried(
+    server: Server, opened: Callable[..., RemoteModel], ending: list[Any], told: str
+) -> None:
+    server.script = [sends(delta(content="Once "), *ending)]
+    stream = opened(timeout=0.3).stream(HI)
+    assert next(stream) == Delta(0, Said("Once "))
+    with pytest.raises(EndpointError, match=told):
+        list(stream)
+    assert len(server.asked) == 1
+
+
+def test_a_stream_that_ends_too_early_is_an_error(server: Server, lm: RemoteModel) -> None:
+    server.script = [raw(event(delta(content="Once ")))]
+    with pytest.raises(EndpointError, match="broke off"):
+        lm.chat(HI)
+
+
+def test_retries_come_to_an_end(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    server.otherwise = answers(503, {"detail": "loading"})
+    with pytest.raises(EndpointError, match=r"answered 503: loading \(tried 3 times\)") as caught:
+        opened(retries=2).chat(HI)
+    assert (caught.value.status, caught.value.detail, caught.value.url) == (
+        503,
+        "loading",
+        f"{server.url}/chat/completions",
+    )
+    assert len(server.asked) == 3
+
+
+def test_nobody_listens(opened: Callable[..., RemoteModel]) -> None:
+    lm = opened("http://127.0.0.1:9/v1", retries=1)
+    with pytest.raises(
+        EndpointError, match=r"http://127.0.0.1:9/v1/chat/completions failed: .*tried 2 times"
+    ) as caught:
+        lm.chat(HI)
+    assert caught.value.status is None
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Retry_After": "0.4"}, {"retry_after_ms": "400"}, {"Retry_After": "date"}],
+    ids=["seconds", "milliseconds", "date"],
+)
+def test_retry_after(server: Server, lm: RemoteModel, headers: dict[str, str]) -> None:
+    if "date" in headers.values():
+        headers = {"Retry_After": formatdate(time.time() + 1.5, usegmt=True)}  # whole seconds: 0.5 to 1.5 s from now
+    server.script = [answers(429, **headers)]
+    lm.chat(HI)
+    waited = server.times[1] - server.times[0]
+    assert 0.39 <= waited < 2
+
+
+def test_a_wait_that_is_too_long_is_an_error(server: Server, lm: RemoteModel) -> None:
+    server.script = [answers(429, Retry_After="7200")]
+    with pytest.raises(EndpointError, match=r"asks to wait 7200 s"):
+        lm.chat(HI)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": {"message": "no x"}}, {"error": "no x"}, {"message": "no x"}, [{"detail": "no x"}]]
+)
+def test_a_refusal_is_not_retried(server: Server, lm: RemoteModel, body: Any) -> None:
+    server.script = [answers(404, body)]
+    with pytest.raises(EndpointError, match=r"answered 404: no x$") as caught:
+        lm.chat(HI)
+    assert isinstance(caught.value, ValueError)
+    assert len(server.asked) == 1
+
+
+def test_a_web_page_is_no_answer(server: Server, lm: RemoteModel) -> None:
+    def page(handler: Handler) -> None:
+        handler.start(Content_Type="text/html", Content_Length="6")
+        handler.wfile.write(b"<html>")
+
+    server.script = [page]
+    with pytest.raises(EndpointError, match="web page: such URLs mostly end in /v1"):
+        lm.chat(HI)
+
+
+def test_redirects_are_told_and_not_followed(server: Server, lm: RemoteModel) -> None:
+    server.script = [answers(308, Location="https://user:pw@elsewhere.test/v1?key=x")]
+    with pytest.raises(EndpointError, match=r"answered 308: it redirects to https://elsewhere.test/v1; give that"):
+        lm.chat(HI)
+
+
+# --- secrets -------------------------------------------------------------------------------------------------------
+
+
+def test_keys_come_from_the_environment(
+    server: Server, opened: Callable[..., RemoteModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened().chat(HI)
+    monkeypatch.setenv("OPENAI_API_KEY", "openais\n")  # which is nobody else's business
+    opened().chat(HI)
+    monkeypatch.setenv("PHIFORGE_API_KEY", "ours\n")
+    opened().chat(HI)
+    opened(api_key="").chat(HI)
+    assert [headers.get("authorization") for headers in server.headers] == [None, None, "Bearer ours", None]
+    monkeypatch.delenv("PHIFORGE_API_KEY")
+    assert remote_module._key(None, "api.openai.com") == "openais"
+    assert remote_module._key(None, "notopenai.com") == ""
+
+
+def test_secrets_are_told_to_nobody(
+    server: Server, opened: Callable[..., RemoteModel], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.otherwise = answers(401, {"error": {"message": f"Incorrect API key: {KEY}"}})
+    address = server.url.removeprefix("http://")
+    for lm in (opened(api_key=KEY), opened(f"http://me:{KEY}@{address}")):
+        with pytest.raises(
+            EndpointError, match=r"answered 401: Incorrect API key: \[key\].*PHIFORGE_API_KEY"
+        ) as caught:
+            lm.chat(HI)
+        for told in (str(caught.value), repr(caught.value), caught.value.detail, repr(lm), str(lm), lm.url):
+            assert KEY not in told
+        assert f"{server.url}/chat/completions" in str(caught.value)
+    basic = base64.b64encode(f"me:{KEY}".encode()).decode()
+    assert server.headers[1]["authorization"] == f"Basic {basic}"
+    assert "chat/completions" in caplog.text  # httpx did log
+    assert KEY not in caplog.text
+    assert basic not in caplog.text
+
+
+@pytest.mark.parametrize("key", ["sk secret", "sk-secret\nX: y", "sk-sécret"])
+def test_a_key_that_no_header_can_carry(server: Server, key: str) -> None:
+    with pytest.raises(ValueError, match="API key") as caught:
+        RemoteModel(server.url, "m", api_key=key)
+    assert key not in str(caught.value)
+
+
+def test_a_query_is_sent_and_not_told(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    server.otherwise = answers(400)
+    with pytest.raises(EndpointError) as caught:
+        opened(f"{server.url}/chat/completions/?api-version=2&sig={KEY}").chat(HI)
+    assert server.paths == [f"/v1/chat/completions?api-version=2&sig={KEY}"]
+    assert KEY not in str(caught.value)
+
+
+# --- many at once --------------------------------------------------------------------------------------------------
+
+
+def test_many_conversations_side_by_side(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    server.otherwise = says("x", after=0.1)
+    lm = opened(concurrency=4)
+    assert len(lm.chat_many([HI] * 12)) == 12
+    assert server.busiest == 4
+    assert lm.chat_many([]) == []
+
+
+def test_replies_keep_the_order_of_the_questions(server: Server, lm: RemoteModel) -> None:
+    def late_first(handler: Handler) -> None:
+        number = int(handler.headers["Content-Length"])  # a longer question is answered sooner
+        says(str(number), after=max(0.0, 0.3 - number / 1000))(handler)
+
+    server.otherwise = late_first
+    replies = lm.chat_many([[Message("user", "x" * i)] for i in (1, 50, 100, 150)])
+    sizes = [int(r.text) for (r,) in replies]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) == 4
+
+
+def test_threads_and_tasks_share_one_limit(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    server.otherwise = says("x", after=0.1)
+    lm = opened(concurrency=3)
+
+    def in_tasks() -> int:
+        async def ask() -> int:
+            return len(await lm.achat_many([HI] * 6))
+
+        return asyncio.run(ask())
+
+    with ThreadPoolExecutor(8) as pool:
+        tasks = [pool.submit(in_tasks) for _ in range(2)] + [pool.submit(lambda: len(lm.chat(HI))) for _ in range(6)]
+        assert sum(task.result() for task in tasks) == 18
+    assert server.busiest == 3
+
+
+def test_asking_while_listening_needs_no_second_slot(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    lm = opened(concurrency=1)
+    stream = lm.stream(HI)
+    next(stream)
+    assert lm.chat(HI)[0].text == "Hello"
+    stream.close()
+
+
+def test_the_first_failure_cancels_the_rest(server: Server, lm: RemoteModel) -> None:
+    server.script = [sends(delta(content="x"), HANG)]
+    server.otherwise = lambda handler: (time.sleep(0.1), answers(400)(handler))[1]
+    with pytest.raises(EndpointError, match="400"):
+        lm.chat_many([HI, HI])
+    assert server.left.acquire(timeout=5)
+
+
+# --- leaving -------------------------------------------------------------------------------------------------------
+
+
+def test_leaving_early_closes_the_connection(server: Server, lm: RemoteModel) -> None:
+    server.script = [sends(delta(content="x"), HANG), sends(delta(content="x"), HANG), hangs]
+    for _ in lm.stream(HI):
+        break
+    assert server.left.acquire(timeout=5)
+
+    async def leave() -> None:
+        async for _ in lm.astream(HI):
+            break
+        task = asyncio.create_task(lm.achat(HI))
+        while len(server.asked) < 3:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(leave())
+    assert server.left.acquire(timeout=5)
+    assert server.left.acquire(timeout=5)
+    assert lm.chat(HI)[0].text == "Hello"
+
+
+def test_a_loop_that_ends_under_an_open_stream(
+    server: Server, lm: RemoteModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script = [sends(delta(content="x"), HANG)]
+    streams: list[Any] = []
+
+    async def abandon() -> None:
+        streams.append(lm.astream(HI))
+        await anext(streams[0])
+
+    asyncio.run(abandon())
+    assert server.left.acquire(timeout=5)
+    assert lm.chat(HI)[0].text == "Hello"
+    assert caplog.text == ""
+
+
+def test_close_ends_what_is_open(server: Server, lm: RemoteModel) -> None:
+    server.script = [sends(delta(content="x"), HANG), hangs]
+    stream = lm.stream(HI)
+    next(stream)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lm.chat_many, [HI])
+        while len(server.asked) < 2:
+            time.sleep(0.01)
+        lm.close()
+        with pytest.raises(RuntimeError, match="closed while it was answering"):
+            next(stream)
+        with pytest.raises(RuntimeError, match="closed while it was answering"):
+            waiting.result()
+    lm.close()
+    with pytest.raises(RuntimeError, match="has been closed"):
+        lm.chat(HI)
+
+
+INTERRUPTED = """
+import sys
+from phiforge.lm import open_model
+from phiforge.records import Message
+with open_model(sys.argv[1] + "#phi-4") as lm:
+    assert "torch" not in sys.modules
+    try:
+        for item in lm.stream([Message("user", "Hi")]):
+            print("began", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    try:
+        print("again", flush=True)
+        lm.chat([Message("user", "Hi")])
+    except KeyboardInterrupt:
+        print("interrupted again", flush=True)
+"""
+
+
+def test_control_c(server: Server) -> None:
+    server.script = [sends(delta(content="x"), HANG), hangs]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "began\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert server.left.acquire(timeout=5)
+    assert process.stdout.readline() == "again\n"
+    while len(server.asked) < 2:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert out == "interrupted again\n"
+    assert (process.returncode, err) == (0, "")
+    assert server.left.acquire(timeout=5)
+
+
+# --- requests ------------------------------------------------------------------------------------------------------
+
+
+def test_sampling_fields(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    sampling = Sampling(temperature=0, top_p=0.9, seed=7, max_tokens=5, stop=("\n",), logprobs=0)
+    opened(defaults=sampling).chat(HI)
+    opened(max_tokens_field="max_completion_tokens").chat(HI, sampling=Sampling(max_tokens=5))
+    wanted = {"temperature": 0, "top_p": 0.9, "seed": 7, "max_tokens": 5, "stop": ["\n"], "logprobs": True}
+    always = {"model", "messages", "stream", "stream_options"}
+    assert {k: v for k, v in server.asked[0].items() if k not in always} == wanted
+    assert {k: v for k, v in server.asked[1].items() if k not in always} == {
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "max_completion_tokens": 5,
+    }
+
+
+def test_openai_itself_wants_max_completion_tokens(opened: Callable[..., RemoteModel]) -> None:
+    lm = opened("https://api.openai.com/v1")
+    assert json.loads(lm._body(HI, Sampling(max_tokens=5), 1, None))["max_completion_tokens"] == 5
+
+
+@pytest.mark.parametrize(
+    ("sampling", "field", "value"),
+    [
+        (Sampling(top_k=50), "top_k", 50),
+        (Sampling(min_p=0.1), "min_p", 0.1),
+        (Sampling(repetition_penalty=1.1), "repetition_penalty", 1.1),
+        (Sampling(stop_ids=(1, 2)), "stop_token_ids", [1, 2]),
+    ],
+)
+def test_what_the_api_cannot_say_is_refused_unless_extra_says_it(
+    server: Server, opened: Callable[..., RemoteModel], sampling: Sampling, field: str, value: Any
+) -> None:
+    name = "stop_ids" if field == "stop_token_ids" else field
+    for lm in (opened(), opened(extra={field: "another"})):
+        with pytest.raises(ValueError, match=f"{name} is .*extra={{'{field}': "):
+            lm.chat(HI, sampling=sampling)
+    assert server.asked == []
+    opened(extra={field: value}).chat(HI, sampling=sampling)
+    assert server.asked[0][field] == value
+
+
+def test_extra_wins_and_none_takes_a_field_out(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    opened(extra={"stream_options": None, "top_p": None, "temperature": 0.5, "deep": {"x": [1]}}).chat(
+        HI, sampling=Sampling()
+    )
+    asked = server.asked[0]
+    assert "stream_options" not in asked
+    assert "top_p" not in asked
+    assert (asked["temperature"], asked["deep"]) == (0.5, {"x": [1]})
+    with pytest.raises(ValueError, match="'n'"):
+        opened(extra={"n": 2})
+
+
+def test_open_model_and_bad_addresses(server: Server) -> None:
+    with open_model(f"{server.url}/#org/phi-4", api_key="k") as lm:
+        assert lm.name == "org/phi-4"
+        assert repr(lm) == f"RemoteModel('{server.url}/chat/completions', 'org/phi-4')"
+        assert lm.chat(HI)[0].text == "Hello"
+    for url in ("localhost:8000/v1", "ftp://x/v1", "http://", "http://host:port/"):
+        with pytest.raises(ValueError, match="looks like http://localhost:8000/v1"):
+            RemoteModel(url, "m")
+    with pytest.raises(ValueError, match="concurrency"):
+        RemoteModel(server.url, "m", concurrency=0)
+
+
+def test_media_and_text_parts(tmp_path: Path) -> None:
+    png, wav = b"\x89PNG\r\n\x1a\nrest", b"RIFF\x00\x00\x00\x0aWAVEfmt "
+    (tmp_path / "misnamed.jpg").write_bytes(b"\xff\xd8\xff\xe0jpeg")
+    parts = [Text("Look"), Image(data=png), Image(path=str(tmp_path / "misnamed.jpg")), Audio(data=wav)]
+    (wire,) = wire_messages([Message("user", parts)])
+    assert wire["content"] == [
+        {"type": "text", "text": "Look"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(png).decode()}"}},
+        {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/4GpwZWc="}},
+        {"type": "input_audio", "input_audio": {"data": base64.b64encode(wav).decode(), "format": "wav"}},
+    ]
+    with pytest.raises(ValueError, match=r"the audio begins with .*none of wav, mp3"):
+        wire_messages([Message("user", [Audio(data=png)])])
+    with pytest.raises(FileNotFoundError):
+        wire_messages([Message("user", [Image(path=str(tmp_path / "none.png"))])])
+
+
+def test_calls_results_and_thoughts_in_a_conversation(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    calls = [ToolCall("f", {"x": "å"}), ToolCall("g"), ToolCall("h", id="own")]
+    messages = [
+        Message("system", "Be brief."),
+        Message("user", "?"),
+        Message("assistant", "", thinking="hm", tool_calls=calls),
+        Message("tool", "2", name="g"),
+        Message("tool", "1"),
+        Message("tool", "3", tool_call_id="own"),
+    ]
+    opened().chat(messages)
+    opened(send_thinking=True).chat(messages)
+    assistant, *results = server.asked[0]["messages"][2:]
+    assert assistant["content"] is None
+    assert "reasoning_content" not in assistant
+    assert server.asked[1]["messages"][2]["reasoning_content"] == "hm"
+    assert [(c["id"], c["function"]) for c in assistant["tool_calls"]] == [
+        ("call00001", {"name": "f", "arguments": '{"x": "å"}'}),
+        ("call00002", {"name": "g", "arguments": "{}"}),
+        ("own", {"name": "h", "arguments": "{}"}),
+    ]
+    assert [(r["content"], r["tool_call_id"]) for r in results] == [
+        ("2", "call00002"),
+        ("1", "call00001"),
+        ("3", "own"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("messages", "options", "told"),
+    [
+        ([], {}, "empty"),
+        ([Message("tool", "4")], {}, "answers no call"),
+        ([Message("user", "x", thinking="y")], {}, "only the assistant's"),
+        (HI, {"n": 0}, "n must be 1 or more"),
+        (HI, {"tools": [{"parameters": {}}]}, "without a name"),
+    ],
+)
+def test_what_cannot_be_asked(server: Server, lm: RemoteModel, messages: Any, options: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        lm.chat(messages, **options)
+    assert server.asked == []
