@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 R = TypeVar("R", bound=Struct)
 
@@ -58,7 +58,7 @@ class ToolCall(Struct, frozen=True, omit_defaults=True):
     """One call the assistant makes. `id` joins it to the tool message that answers it; some dialects have none."""
 
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
+    arguments: dict[str, Any] = {}
     id: str = ""
 
 
@@ -68,7 +68,7 @@ class Message(Struct, frozen=True, omit_defaults=True):
     role: Role
     content: str | list[Part] = ""
     thinking: str | None = None
-    tool_calls: list[ToolCall] = field(default_factory=list[ToolCall])
+    tool_calls: list[ToolCall] = []
     tool_call_id: str = ""  # role "tool": the call that this result answers
     name: str = ""  # role "tool": the tool that was called
 
@@ -87,20 +87,20 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     messages: list[Message]
     answer: str = ""
     verifier: str = ""
-    verifier_args: dict[str, Any] = field(default_factory=dict[str, Any])
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    verifier_args: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
 
 
 class Provenance(Struct, frozen=True, omit_defaults=True):
     """Where a row comes from, back to its seeds: enough to trace a training token to the text and prompt that made it."""
 
     source: str  # a pipeline, a data set or a file
-    seeds: list[str] = field(default_factory=list[str])  # ids of the rows this one was made from
+    seeds: list[str] = []  # ids of the rows this one was made from
     model: str = ""  # the language model that wrote it, if one did
     prompt: str = ""  # id or text of the prompt template
     licence: str = ""
     created: str = ""  # ISO 8601, UTC
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    metadata: dict[str, Any] = {}
 
 
 class Example(Struct, frozen=True, omit_defaults=True):
@@ -148,7 +148,7 @@ def read_jsonl(path: str | os.PathLike[str], kind: type[R]) -> Iterator[R]:
                 continue
             try:
                 yield decoder.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: not a {kind.__name__}: {error}") from None
 
 
@@ -156,9 +156,13 @@ def write_parquet(path: str | os.PathLike[str], records: Sequence[R], kind: type
     """Write records as Parquet, one column a field, and return how many.
 
     Strings, numbers and booleans keep their type; every nested field is a column of JSON text, so that any table
-    engine can read the file without knowing our types. The file appears whole or not at all.
+    engine can read the file without knowing our types. The file appears whole or not at all. A record of another type
+    is a TypeError.
     """
     pa, pq = _arrow()
+    for number, record in enumerate(records):
+        if not isinstance(record, kind):
+            raise TypeError(f"{path}: record {number} is a {type(record).__name__}, not a {kind.__name__}")
     columns = {f.encode_name: (f.name, _arrow_type(pa, f.type)) for f in msgspec.structs.fields(kind)}
     arrays: dict[str, Any] = {}
     for name, (attribute, arrow_type) in columns.items():
@@ -188,12 +192,15 @@ def read_parquet(path: str | os.PathLike[str], kind: type[R]) -> Iterator[R]:
         if found != kind.__name__:
             raise ValueError(f"{path}: holds records of {found}, not {kind.__name__}")
         nested = metadata[b"phiforge.json_columns"].decode().split(",")
-        for batch in file.iter_batches():
-            for row in batch.to_pylist():
+        rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
+        for number, row in enumerate(rows):
+            try:
                 for name in nested:
                     if name in row:
                         row[name] = msgspec.json.decode(row[name])
                 yield msgspec.convert(row, kind)
+            except msgspec.DecodeError as error:
+                raise ValueError(f"{path}, row {number}: not a {kind.__name__}: {error}") from None
 
 
 def _arrow() -> tuple[Any, Any]:

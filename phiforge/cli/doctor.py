@@ -17,7 +17,7 @@ from typing import Any
 from phiforge import __version__
 from phiforge.store.home import StoreError, free_bytes, home_dir, size_text
 
-LIBRARIES = ("torch", "numpy", "safetensors", "tokenizers", "gguf", "msgspec", "pyarrow", "sympy", "math-verify")
+LIBRARIES = ("torch", "numpy", "safetensors", "tokenizers", "gguf", "msgspec", "pyarrow", "sympy")
 LIBRARIES += ("huggingface_hub", "httpx", "rich")
 
 # Bits in memory for each weight: the quantised forms keep a 16-bit scale for every 32 weights.

@@ -1,20 +1,21 @@
-"""Checkpoints in the official Hugging Face layout, in and out: config.json, safetensors (single or sharded), one tensor
-at a time.
+"""Checkpoints in the official Hugging Face layout, in and out: config.json and safetensors, single or sharded.
 
 Reading is memory-mapped: where a tensor is stored as the network wants it, the parameter *is* the file's pages, and
-otherwise one tensor is converted and its pages are let go before the next, so that peak memory stays at the size of the
-loaded weights plus one tensor. Everything is checked by name and shape before the first byte of weights is read: a
+otherwise some rows are converted and their pages let go before the next, so that peak memory stays at the size of the
+loaded weights plus one block. Everything is checked by name and shape before the first byte of weights is read: a
 network is loaded whole or not at all.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -24,6 +25,8 @@ from phiforge.model.config import ModelConfig, config_to_hf, read_config
 from phiforge.model.phi3 import Phi3
 
 SHARD_BYTES = 5_000_000_000
+BLOCK = 1_000_000  # numbers converted at a time; more would show in the peak memory of small models
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 # Llama-type checkpoints keep apart what this network fuses; the parts are joined by rows in this order.
@@ -38,34 +41,46 @@ class CheckpointError(ValueError):
 
 
 class TensorSource(Protocol):
-    """Where weights come from: names in the checkpoint's own spelling, shapes before data, one tensor at a time."""
+    """Where weights come from: names in the checkpoint's own spelling, shapes before data, rows before whole tensors."""
 
+    mapped: bool  # whether `read` of a whole tensor gives the file's own pages
     shapes: dict[str, tuple[int, ...]]
+    dtypes: dict[str, torch.dtype]  # what `read` gives
 
-    def read(self, name: str) -> Tensor: ...
+    def read(self, name: str, rows: slice = slice(None)) -> Tensor: ...
 
     def where(self, name: str) -> str:
         """The file that holds the tensor, for error messages."""
         ...
 
 
+class _Index(msgspec.Struct):
+    weight_map: dict[str, str]
+
+
 class SafetensorsFolder:
     """The weights of a folder in Hugging Face layout. Raises CheckpointError for missing, damaged or inconsistent files."""
+
+    mapped = True
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.dtypes: dict[str, torch.dtype] = {}
         self.files: dict[str, Path] = {}
         index = self.folder / INDEX
-        if index.exists():
-            listed: dict[str, str] = json.loads(index.read_text())["weight_map"]
-            for file in sorted(set(listed.values())):
-                self._scan(self.folder / file)
-            for name, file in listed.items():
-                if self.files.get(name) != self.folder / file:
-                    raise CheckpointError(f"{index.name} says {file} holds {name!r}, but the file does not")
-        else:
+        if not index.exists():
             self._scan(self.folder / WEIGHTS)
+            return
+        try:
+            listed = msgspec.json.decode(index.read_bytes(), type=_Index).weight_map
+        except msgspec.DecodeError as error:
+            raise CheckpointError(f"{index}: damaged, or no index of weights ({error})") from None
+        for file in sorted(set(listed.values())):
+            self._scan(self.folder / file)
+        for name, file in listed.items():
+            if self.files.get(name) != self.folder / file:
+                raise CheckpointError(f"{index}: says that {file} holds tensor {name!r}, but that file does not")
 
     def _scan(self, file: Path) -> None:
         if not file.exists():
@@ -73,7 +88,13 @@ class SafetensorsFolder:
         try:
             with safe_open(file, "pt") as shard:
                 for name in shard.keys():  # noqa: SIM118 (safe_open is no mapping)
-                    self.shapes[name] = tuple(shard.get_slice(name).get_shape())
+                    header = shard.get_slice(name)
+                    if header.get_dtype() not in DTYPES:
+                        raise CheckpointError(
+                            f"{file}: tensor {name!r} is stored as {header.get_dtype()}; supported are {', '.join(DTYPES)}"
+                        )
+                    self.shapes[name] = tuple(header.get_shape())
+                    self.dtypes[name] = DTYPES[header.get_dtype()]
                     self.files[name] = file
         except SafetensorError as error:
             size = file.stat().st_size
@@ -81,10 +102,10 @@ class SafetensorsFolder:
                 f"{file}: truncated or damaged ({error}; it has {size:,} bytes); fetch it again"
             ) from None
 
-    def read(self, name: str) -> Tensor:
-        # One opening a tensor: the pages of a finished tensor leave memory with its mapping.
+    def read(self, name: str, rows: slice = slice(None)) -> Tensor:
+        # One opening a call: the pages that were read leave memory with their mapping.
         with safe_open(self.files[name], "pt") as shard:
-            return shard.get_tensor(name)
+            return shard.get_tensor(name) if rows == slice(None) else shard.get_slice(name)[rows]
 
     def where(self, name: str) -> str:
         return str(self.files.get(name, self.folder))
@@ -107,16 +128,19 @@ def assemble(
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
 ) -> Phi3:
-    """Build the network of `config` from the tensors of `source`, in eval mode. Raises CheckpointError."""
+    """Build the network of `config` from the tensors of `source`, in eval mode. Raises CheckpointError.
+
+    `dtype` None keeps the stored one; a source that mixes several, as with norms in fp32, comes to the config's.
+    """
     with torch.device("meta"):
         model = Phi3(config)
     plan = _plan(model, source)
+    stored = {source.dtypes[part] for parts in plan.values() for part in parts}
+    wanted: torch.dtype = dtype or (stored.pop() if len(stored) == 1 else getattr(torch, config.dtype))
     for name, parts in plan.items():
-        tensor = _join(
-            [source.read(parts[0])] if len(parts) == 1 else (source.read(p) for p in parts), model, name, dtype
-        )
         owner, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor.to(device), requires_grad=False))
+        tensor = _read(source, parts, wanted, device)
+        setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
     if config.tied_embeddings:
         model.lm_head.weight = model.embed_tokens.weight
     model.rotary.to(device)
@@ -129,16 +153,13 @@ def _plan(model: Phi3, source: TensorSource) -> dict[str, tuple[str, ...]]:
     for name, parameter in model.named_parameters():
         parts = (_published(name),)
         for fused, pieces in FUSED.items():
-            if f".{fused}." in name and parts[0] not in source.shapes:
-                parts = tuple(parts[0].replace(fused, piece) for piece in pieces)
-        for part in parts:
-            if part not in source.shapes:
-                raise CheckpointError(
-                    f"{source.where(part)}: tensor {part!r} is missing; expected shape {tuple(parameter.shape)} "
-                    f"for {'part of ' if len(parts) > 1 else ''}{name!r}"
-                )
+            split = tuple(parts[0].replace(fused, piece) for piece in pieces)
+            if f".{fused}." in name and any(part in source.shapes for part in split):
+                parts = split
         shapes = _part_shapes(model.config, name, tuple(parameter.shape), len(parts))
         for part, expected in zip(parts, shapes, strict=True):
+            if part not in source.shapes:
+                raise CheckpointError(f"{source.where(part)}: tensor {part!r} is missing; expected shape {expected}")
             if source.shapes[part] != expected:
                 raise CheckpointError(
                     f"{source.where(part)}: tensor {part!r} has shape {source.shapes[part]}, but the config needs {expected}"
@@ -176,19 +197,20 @@ def _part_shapes(config: ModelConfig, name: str, whole: tuple[int, ...], n_parts
     return [(r, *whole[1:]) for r in rows]
 
 
-def _join(parts: list[Tensor] | Iterator[Tensor], model: Phi3, name: str, dtype: torch.dtype | None) -> Tensor:
-    """One tensor as it is, or several copied row-wise into one, each let go before the next is read."""
-    if isinstance(parts, list):
-        return parts[0] if dtype is None else parts[0].to(dtype)
-    joined: Tensor | None = None
-    row = 0
-    for part in parts:
-        if joined is None:
-            joined = torch.empty(model.get_parameter(name).shape, dtype=dtype or part.dtype)
-        joined[row : row + len(part)] = part
-        row += len(part)
-    assert joined is not None
-    return joined
+def _read(source: TensorSource, parts: tuple[str, ...], dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    """A tensor that fits is taken as it is; one to convert, or several to join row-wise, is copied a block at a time."""
+    if source.mapped and len(parts) == 1 and source.dtypes[parts[0]] == dtype:
+        return source.read(parts[0]).to(device)
+    shapes = [source.shapes[part] for part in parts]
+    whole = torch.empty((sum(shape[0] for shape in shapes), *shapes[0][1:]), dtype=dtype, device=device)
+    at = 0
+    for part, (n_rows, *columns) in zip(parts, shapes, strict=True):
+        step = max(1, BLOCK // math.prod(columns))
+        for start in range(0, n_rows, step):
+            block = source.read(part, slice(start, min(start + step, n_rows)))
+            whole[at : at + len(block)] = block
+            at += len(block)
+    return whole
 
 
 def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHARD_BYTES) -> None:
@@ -219,7 +241,10 @@ def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHAR
     )
     for file, shard in zip(names, shards, strict=True):
         partial = folder / f".{file}.part"
+        partial.touch()
+        mode = partial.stat().st_mode  # what the umask allows; save_file would make the file private
         save_file({name: tensor.contiguous() for name, tensor in shard.items()}, partial, metadata={"format": "pt"})
+        partial.chmod(mode)
         partial.replace(folder / file)
     for stale in folder.glob("model*.safetensors*"):
         if stale.name not in names:

