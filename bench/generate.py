@@ -26,6 +26,7 @@ from pathlib import Path
 import torch
 
 from phiforge.engine.engine import Engine
+from phiforge.engine.kernels import pack
 from phiforge.engine.request import Request, Sampling
 from phiforge.lm.local import convert
 from phiforge.model import checkpoint
@@ -49,7 +50,7 @@ class Ours(Runner):
     name = "phiforge"
 
     def __init__(self, folder: str) -> None:
-        self.model = checkpoint.load(folder, dtype=torch.float32)
+        self.model = pack(checkpoint.load(folder, dtype=torch.float32))
 
     def generate(self, prompt: list[int], n: int, new: int) -> tuple[float, float]:
         clock = Clock()

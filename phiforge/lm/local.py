@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
@@ -18,6 +19,7 @@ from phiforge.chat.render import Tool
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.engine.driver import Driver, Stream
 from phiforge.engine.engine import Engine
+from phiforge.engine.kernels import pack
 from phiforge.engine.request import Event, Request, Sampling, Token
 from phiforge.lm.base import Conversation, Delta, LanguageModel, Reply, TokenLogprob, Writing
 from phiforge.model import checkpoint
@@ -71,7 +73,10 @@ class LocalModel(LanguageModel):
         folder = Path(convert(model))
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         network = checkpoint.load(folder, dtype=_dtype(dtype, device), device=device)
-        tokenizer = Tokenizer.from_folder(folder)
+        with ThreadPoolExecutor(1) as aside:  # reading the tokenizer and copying weights are a core's work each
+            reading = aside.submit(Tokenizer.from_folder, folder)
+            pack(network)
+            tokenizer = reading.result()
         return cls(network, tokenizer, name=model.name, long_rope=long_rope, defaults=_recommended(folder, model.name))
 
     def stream(

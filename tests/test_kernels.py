@@ -1,0 +1,94 @@
+"""The packed products: same answers, chosen by measurement, and out of the way where they do not belong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from phiforge.engine import kernels
+from phiforge.engine.kernels import ROWS, PackedLinear, choices, pack
+from phiforge.model.checkpoint import load, save
+from phiforge.model.config import PRESETS, shrink
+from phiforge.model.phi3 import Linear, Phi3
+
+CONFIG = shrink(PRESETS["phi-4-mini-instruct"])
+
+pytestmark = pytest.mark.skipif(not kernels._available(), reason="this torch has no packed product")
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setenv("PHIFORGE_HOME", str(tmp_path))
+    monkeypatch.setattr(kernels, "measure", lambda shape: [True] * len(ROWS))
+
+
+def network() -> Phi3:
+    return Phi3(CONFIG).init_weights(torch.Generator().manual_seed(0)).eval()
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, 17, 200])
+def test_packed_equals_plain(rows: int) -> None:
+    plain, packed = network(), pack(network())
+    assert isinstance(packed.lm_head, PackedLinear)
+    tokens = torch.randint(0, 512, (1, rows))
+    with torch.inference_mode():
+        assert (plain(tokens) - packed(tokens)).abs().max() < 1e-4
+
+
+@pytest.mark.usefixtures("always")
+def test_parameters_stay_and_save_as_before(tmp_path) -> None:
+    plain, packed = network(), pack(network())
+    assert plain.state_dict().keys() == packed.state_dict().keys()
+    assert packed.lm_head.weight is packed.embed_tokens.weight
+    save(packed, tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(load(tmp_path).parameters(), plain.parameters(), strict=True))
+
+
+@pytest.mark.usefixtures("always")
+def test_gradients_take_the_plain_product() -> None:
+    plain, packed = network(), pack(network())
+    tokens = torch.randint(0, 512, (2, 9))
+    for model in (plain, packed):
+        model(tokens).square().mean().backward()
+    for a, b in zip(plain.parameters(), packed.parameters(), strict=True):
+        assert torch.equal(a.grad, b.grad)
+
+
+def test_choices_are_measured_once(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setenv("PHIFORGE_HOME", str(tmp_path))
+    measured: list[tuple[int, ...]] = []
+
+    def measure(shape: tuple[int, ...]) -> list[bool]:
+        measured.append(shape)
+        return [shape[0] > 10] * len(ROWS)
+
+    monkeypatch.setattr(kernels, "measure", measure)
+    assert choices({(8, 4), (16, 4)}) == {(8, 4): (False,) * 4, (16, 4): (True,) * 4}
+    assert choices({(16, 4), (32, 4)})[16, 4] == (True,) * 4
+    assert sorted(measured) == [(8, 4), (16, 4), (32, 4)]
+    torch.set_num_threads(torch.get_num_threads())  # the key names the threads; the same ones, the same key
+    (kept,) = json.loads((tmp_path / "kernels.json").read_text()).values()
+    assert set(kept) == {"8x4", "16x4", "32x4"}
+    (tmp_path / "kernels.json").write_text("{damaged")
+    assert choices({(8, 4)})[8, 4] == (False,) * 4
+
+
+def test_a_real_measurement_gives_a_choice_for_each_number_of_rows() -> None:
+    pays = kernels.measure((64, 32))
+    assert len(pays) == len(ROWS)
+    assert all(isinstance(p, bool) for p in pays)
+
+
+def test_what_does_not_pay_or_fit_stays_plain(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setenv("PHIFORGE_HOME", str(tmp_path))
+    monkeypatch.setattr(kernels, "measure", lambda shape: [False] * len(ROWS))
+    assert isinstance(pack(network()).lm_head, Linear)
+    monkeypatch.setattr(kernels, "choices", lambda shapes: pytest.fail("measured although it cannot be used"))
+    assert isinstance(pack(network().to(torch.bfloat16)).lm_head, Linear)
+    monkeypatch.setattr(kernels, "MEMORY_SHARE", 0.0)
+    assert isinstance(pack(network()).lm_head, Linear)
+    monkeypatch.setattr(kernels, "_available", lambda: False)
+    assert isinstance(pack(network()).lm_head, Linear)
