@@ -403,7 +403,9 @@ def test_killed_in_the_middle_of_a_hub_pull(store, hub):
     child = subprocess.Popen(
         [sys.executable, "-c", f"from phiforge.store.pull import pull; pull({REPO!r})"], stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: any(p.stat().st_size for p in leftovers(store) if p.suffix == ".part"))
+    wait_for(
+        lambda: any(p.name == "model-00001-of-00002.safetensors.part" and p.stat().st_size for p in leftovers(store))
+    )
     child.kill()
     child.wait()
     hub.cdn.stalls.clear()
