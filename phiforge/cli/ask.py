@@ -93,6 +93,8 @@ def _vote(lm: LanguageModel, messages: list[Message], sampling: Sampling, votes:
         print("\nNo sample gave an answer that could be read.")
         return 1
     print(f"\nAnswer: {printable(best[0])} ({len(best[1])} of {votes})")
+    if 0 not in best[1]:  # the sample that was shown lost the vote
+        print(f"\nOne that voted for it:\n\n{printable(replies[best[1][0]].message.text.strip())}")
     print(f"\n{lm.name}: {speed_line(speed)}", file=sys.stderr)
     return 0
 
