@@ -31,10 +31,11 @@ lint: .venv/installed-dev
 bench: .venv/installed-bench
 	$(BIN)/python bench/generate.py
 
-# Each stamp is a set of extras. pip's own quiet mode keeps the first screen for the model.
+# Each stamp is a set of extras. From 25.1 on, pip resumes a broken download.
 .venv/installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv (a minute or two, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 

@@ -95,7 +95,7 @@ def _keep(values: Tensor, total: Tensor, k: Tensor, p: Tensor, floor: Tensor) ->
     limited = k <= values.shape[-1]  # top-p counts the mass that top-k left
     probabilities = (values - torch.where(limited, values.logsumexp(dim=-1, keepdim=True), total)).exp()
     before = probabilities.cumsum(dim=-1) - probabilities
-    keep = (before < p) & (probabilities >= floor * probabilities[:, :1])
+    keep = ((before < p) | (p >= 1)) & (probabilities >= floor * probabilities[:, :1])
     return probabilities * keep
 
 
