@@ -144,3 +144,21 @@ def test_names_that_lead_nowhere() -> None:
         open_model("nonesuch")
     with pytest.raises(ValueError, match="name the endpoint's model after a '#'"):
         open_model("http://localhost:1/v1")
+
+
+def test_auto_dtype_is_fp32_on_a_cpu_only_where_it_fits(tmp_path, monkeypatch) -> None:
+    import torch
+
+    from phiforge.lm import local
+    from phiforge.model.checkpoint import save
+    from phiforge.model.config import PRESETS, shrink
+    from phiforge.model.phi3 import Phi3
+
+    save(Phi3(shrink(PRESETS["phi-4"])).init_weights().to(torch.bfloat16), tmp_path)
+    assert local._dtype("auto", "cpu", tmp_path) == torch.float32
+    assert local._dtype("auto", "cuda", tmp_path) is None
+    monkeypatch.setattr(local, "MEMORY_SHARE", 1e-9)
+    assert local._dtype("auto", "cpu", tmp_path) is None
+    assert local._dtype("bfloat16", "cpu", tmp_path) == torch.bfloat16
+    with pytest.raises(ValueError, match="'int3' is not one of"):
+        local._dtype("int3", "cpu", tmp_path)

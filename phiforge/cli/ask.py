@@ -66,6 +66,7 @@ def _vote(lm: LanguageModel, messages: list[Message], sampling: Sampling, votes:
     if not as_json:
         print(f"One of {votes} samples, aloud:\n", file=sys.stderr)
     replies, screen = _stream(lm, messages, sampling, votes, quiet=as_json)
+    votes = len(replies)  # fewer than asked for, if Ctrl-C cut it short
     speed = screen.speed(sum(reply.tokens for reply in replies))
     answers = [extract_answer(reply.message.text) if reply.thought_closed else None for reply in replies]
     tally = [(group.answer, group.members) for group in cluster(answers)]
@@ -93,7 +94,7 @@ def _vote(lm: LanguageModel, messages: list[Message], sampling: Sampling, votes:
         print("\nNo sample gave an answer that could be read.")
         return 1
     print(f"\nAnswer: {printable(best[0])} ({len(best[1])} of {votes})")
-    if 0 not in best[1]:  # the sample that was shown lost the vote
+    if all(replies[i].sample for i in best[1]):  # sample 0, which was shown, lost the vote
         print(f"\nOne that voted for it:\n\n{printable(replies[best[1][0]].message.text.strip())}")
     print(f"\n{lm.name}: {speed_line(speed)}", file=sys.stderr)
     return 0
@@ -102,22 +103,24 @@ def _vote(lm: LanguageModel, messages: list[Message], sampling: Sampling, votes:
 def _stream(
     lm: LanguageModel, messages: list[Message], sampling: Sampling, n: int, *, quiet: bool
 ) -> tuple[list[Reply], Screen]:
-    """All replies in order; the first sample is shown as it comes, then how many have finished."""
+    """All replies in order; the first sample is shown as it comes, then how many have finished. Ctrl-C ends the rest."""
     from phiforge.lm import Reply
 
     screen, replies = Screen(), []
     progress = not quiet and n > 1 and sys.stderr.isatty()
-    for item in lm.stream(messages, sampling=sampling, n=n):
-        if isinstance(item, Reply):
-            replies.append(item)
-            if item.sample == 0 and not quiet:
-                screen.end()
-        elif item.sample == 0 and not quiet:
-            screen.show(item)
-        elif screen.first is None:
+    try:
+        for item in lm.stream(messages, sampling=sampling, n=n):
             screen.note_first()
-        if progress and any(reply.sample == 0 for reply in replies):
-            print(f"\r{len(replies)} of {n} samples done", end="", file=sys.stderr, flush=True)
+            if isinstance(item, Reply):
+                replies.append(item)
+            if item.sample == 0 and not quiet:
+                screen.end() if isinstance(item, Reply) else screen.show(item)
+            if progress and any(reply.sample == 0 for reply in replies):
+                print(f"\r{len(replies)} of {n} samples done", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        if not replies:
+            raise
+        print(f"\ninterrupted: only the samples that were done ({len(replies)}) have a vote", file=sys.stderr)
     if progress:
         print("\r\x1b[K", end="", file=sys.stderr)
     return sorted(replies, key=lambda reply: reply.sample), screen

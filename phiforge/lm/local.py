@@ -23,8 +23,11 @@ from phiforge.engine.kernels import pack
 from phiforge.engine.request import Event, Request, Sampling, Token
 from phiforge.lm.base import Conversation, Delta, LanguageModel, Reply, TokenLogprob, Writing
 from phiforge.model import checkpoint
+from phiforge.model.config import read_config
 from phiforge.model.phi3 import Phi3
 from phiforge.store import models as store
+from phiforge.store.home import converted_dir, ensure_space, locked, size_text
+from phiforge.store.machine import machine
 
 # What the model cards recommend, where a checkpoint's generation_config.json says nothing.
 RECOMMENDED = {
@@ -33,6 +36,9 @@ RECOMMENDED = {
     "phi-4-mini-reasoning": Sampling(temperature=0.8, top_p=0.95),
     "smollm2-135m-instruct": Sampling(temperature=0.2, top_p=0.9),
 }
+
+FP32_PARAMETERS = 1_000_000_000  # a GGUF with more is converted to bf16
+MEMORY_SHARE = 0.8  # of the free memory that weights may take
 
 
 class LocalModel(LanguageModel):
@@ -66,13 +72,14 @@ class LocalModel(LanguageModel):
     ) -> Self:
         """Load a model by the name it was pulled under, or by a path.
 
-        `dtype` "auto" is the checkpoint's on a GPU and fp32 on a CPU, where bf16 arithmetic is often emulated.
+        `dtype` "auto" is the checkpoint's on a GPU; on a CPU, where bf16 arithmetic is often emulated, it is fp32 if that
+        fits into memory.
         Raises ValueError (NotInstalled, CheckpointError) in a sentence that says what to do.
         """
         model = store.find(name)
         folder = Path(convert(model))
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        network = checkpoint.load(folder, dtype=_dtype(dtype, device), device=device)
+        network = checkpoint.load(folder, dtype=_dtype(dtype, device, folder), device=device)
         with ThreadPoolExecutor(1) as aside:  # reading the tokenizer and copying weights are a core's work each
             reading = aside.submit(Tokenizer.from_folder, folder)
             pack(network)
@@ -174,10 +181,11 @@ class _Turn:
         return TokenLogprob(text(event.id), logprob, [(text(id), value) for id, value in event.top_logprobs])
 
 
-def _dtype(wanted: str | torch.dtype, device: str) -> torch.dtype | None:
+def _dtype(wanted: str | torch.dtype, device: str, folder: Path) -> torch.dtype | None:
     """The dtype to load in; None keeps the stored one."""
     if wanted == "auto":
-        return torch.float32 if device == "cpu" else None
+        fp32 = 4 * read_config(folder).parameter_count
+        return torch.float32 if device == "cpu" and fp32 < MEMORY_SHARE * machine().memory_available else None
     if wanted == "stored" or isinstance(wanted, torch.dtype):
         return None if wanted == "stored" else wanted
     if wanted not in ("float32", "bfloat16", "float16"):
@@ -201,21 +209,37 @@ def convert(model: store.Installed) -> str:
     """The folder to load a model from. A GGUF is dequantised and laid out for memory-mapping once; later calls are free.
 
     The folder appears whole or not at all. A GGUF opened by path, without being pulled, is converted into the store too.
+    Raises ValueError where memory or disk are too small.
     """
     if model.format == "hf":
         return model.path
-    folder = store.converted_dir(model.name)
+    folder = converted_dir(model.name)
     stamp = folder / "source.json"
     source = {"path": str(model.path), "bytes": model.bytes, "modified": os.stat(model.path).st_mtime_ns}
-    if stamp.exists() and json.loads(stamp.read_text()) == source:
+
+    def done() -> bool:
+        return stamp.exists() and json.loads(stamp.read_text()) == source
+
+    if done():
         return str(folder)
     from phiforge.model.gguf import GGUFFile  # parsing a GGUF takes seconds: only when it has to be
 
-    with store.locked(model.name):
+    with locked(model.name):
+        if done():  # by another process, while we waited
+            return str(folder)
         partial = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
         file = GGUFFile(model.path)
-        checkpoint.save(checkpoint.assemble(file.config, file), partial)
+        # fp32 is exact and quick, but a large model has no room for it.
+        dtype = torch.float32 if file.config.parameter_count < FP32_PARAMETERS else torch.bfloat16
+        needed = file.config.parameter_count * dtype.itemsize
+        if needed > machine().memory_available:
+            raise ValueError(
+                f"{model.name}: converting it takes {size_text(needed)} of memory, "
+                f"and {size_text(machine().memory_available)} are free"
+            )
+        ensure_space(folder.parent, needed, f"the converted {model.name}")
+        checkpoint.save(checkpoint.assemble(file.config, file, dtype=dtype), partial)
         Tokenizer.from_gguf(file.reader).save(partial)
         (partial / "source.json").write_text(json.dumps(source))
         shutil.rmtree(folder, ignore_errors=True)
