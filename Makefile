@@ -9,7 +9,7 @@ PROBLEM := A farmer has 12 cows. He buys 9 more cows. How many cows does the far
 run: .venv/installed
 	@$(BIN)/phiforge pull smollm2-135m-instruct
 	@echo; echo "The problem: $(PROBLEM)"; echo
-	@$(BIN)/phiforge ask --votes 16 --seed 4 --max-tokens 120 "$(PROBLEM)"
+	@$(BIN)/phiforge ask --votes 16 --seed 1 --max-tokens 120 "$(PROBLEM)"
 	@echo
 	@echo "Try next:"
 	@echo "  $(BIN)/phiforge chat                        talk with it (Ctrl-C stops an answer, /help lists commands)"

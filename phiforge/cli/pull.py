@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
 
 def prepare(model: Installed, *, quiet: bool = False) -> None:
     """Convert a pulled GGUF for quick starts, unless that has been done."""
-    if model.format != "gguf":
+    from phiforge.store.models import converted
+
+    if model.format != "gguf" or converted(model):
         return
     from phiforge.cli.options import import_torch_quickly
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -213,20 +212,14 @@ def convert(model: store.Installed) -> str:
     """
     if model.format == "hf":
         return model.path
-    folder = converted_dir(model.name)
-    stamp = folder / "source.json"
-    source = {"path": str(model.path), "bytes": model.bytes, "modified": os.stat(model.path).st_mtime_ns}
-
-    def done() -> bool:
-        return stamp.exists() and json.loads(stamp.read_text()) == source
-
-    if done():
+    if folder := store.converted(model):
         return str(folder)
     from phiforge.model.gguf import GGUFFile  # parsing a GGUF takes seconds: only when it has to be
 
     with locked(model.name):
-        if done():  # by another process, while we waited
+        if folder := store.converted(model):  # by another process, while we waited
             return str(folder)
+        folder = converted_dir(model.name)
         partial = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
         file = GGUFFile(model.path)
@@ -241,7 +234,7 @@ def convert(model: store.Installed) -> str:
         ensure_space(folder.parent, needed, f"the converted {model.name}")
         checkpoint.save(checkpoint.assemble(file.config, file, dtype=dtype), partial)
         Tokenizer.from_gguf(file.reader).save(partial)
-        (partial / "source.json").write_text(json.dumps(source))
+        store.mark_converted(model, partial)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     return str(folder)

@@ -15,6 +15,7 @@ from phiforge.store.formats import Format, ModelFile, describe
 from phiforge.store.home import Home, StoreError, converted_dir, locked, model_dir, models_dir
 
 MANIFEST = "phiforge.json"
+_STAMP = "source.json"
 
 
 class NotInstalled(StoreError):
@@ -106,6 +107,22 @@ def remove(name: str, home: Home = None) -> Installed:
         shutil.rmtree(model_dir(name, home))
         shutil.rmtree(converted_dir(name, home), ignore_errors=True)
     return model
+
+
+def converted(model: Installed, home: Home = None) -> Path | None:
+    """The folder with the converted form of a model, if one was made from its file as that is now."""
+    stamp = converted_dir(model.name, home) / _STAMP
+    return stamp.parent if stamp.exists() and stamp.read_bytes() == _stamp(model) else None
+
+
+def mark_converted(model: Installed, folder: Path) -> None:
+    """Note in a folder that it holds the converted form of `model`; the last step of converting."""
+    (folder / _STAMP).write_bytes(_stamp(model))
+
+
+def _stamp(model: Installed) -> bytes:
+    modified = Path(model.path).stat().st_mtime_ns
+    return msgspec.json.encode({"path": model.path, "bytes": model.bytes, "modified": modified})
 
 
 def write_manifest(model: Installed, folder: Path, home: Home = None) -> None:
