@@ -278,6 +278,7 @@ def test_more_requests_than_fit_wait_their_turn(phi4: Phi3, monkeypatch: pytest.
         (lambda: Request(prompt=[1], sampling=Sampling(max_tokens=20_000)), "max_tokens is 20000"),
         (lambda: Request(prompt=[1], n=MAX_SAMPLES + 1), "at most 256 samples"),
         (lambda: Request(prompt=[1], sampling=Sampling(stop=("x",))), "detokenizer"),
+        (lambda: Request(prompt=[1], sampling=Sampling(logprobs=513)), "logprobs is 513, the vocabulary has 512"),
         (lambda: Request(prompt=[]), "prompt is empty"),
         (lambda: Request(prompt=[1], n=0), "n must be 1 or more"),
         (lambda: Sampling(temperature=-1), "temperature must be 0 or more, not -1"),
@@ -455,6 +456,8 @@ def test_driver_raises_to_the_reader_it_concerns(phi4: Phi3, monkeypatch: pytest
     driver = Driver(Engine(phi4))
     with pytest.raises(ValueError, match="vocabulary"):
         list(driver.submit(Request(prompt=[999_999])))
+    with pytest.raises(TypeError):
+        list(driver.submit(Request(prompt=["not a token"])))
     stream = driver.submit(Request(prompt=prompt(5), sampling=Sampling(max_tokens=2000)))
     next(iter(stream))
     stream.cancel()

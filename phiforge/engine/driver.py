@@ -86,7 +86,7 @@ class Driver:
         def start() -> None:
             try:
                 self.engine.submit(request)
-            except ValueError as error:
+            except Exception as error:  # whatever it is, it belongs to this reader, and the thread has others
                 stream.put(error)
             else:
                 self._streams[request.id] = stream

@@ -60,6 +60,8 @@ class Engine:
         config = self.model.config
         if request.n > MAX_SAMPLES:
             raise ValueError(f"n is {request.n}, at most {MAX_SAMPLES} samples run at once")
+        if (request.sampling.logprobs or 0) > config.vocab_size:
+            raise ValueError(f"logprobs is {request.sampling.logprobs}, the vocabulary has {config.vocab_size} tokens")
         if request.sampling.stop and self._detokenizer is None:
             raise ValueError("stop strings need an engine with a detokenizer")
         group = Group(request, self.model, self._detokenizer)
