@@ -38,6 +38,13 @@ def test_packed_equals_plain(rows: int) -> None:
         assert (plain(tokens) - packed(tokens)).abs().max() < 1e-4
 
 
+@torch.inference_mode()
+def test_no_rows_give_no_rows() -> None:
+    # A step that only feeds a chunk of a long prompt asks for no logits.
+    layer = PackedLinear(torch.randn(16, 32), (True,) * len(ROWS))
+    assert layer(torch.empty(0, 32)).shape == (0, 16)
+
+
 @pytest.mark.usefixtures("always")
 def test_parameters_stay_and_save_as_before(tmp_path) -> None:
     plain, packed = network(), pack(network())

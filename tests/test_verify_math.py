@@ -23,7 +23,7 @@ from phiforge.verify.math_exact import plain_number, rational
 from phiforge.verify.math_read import read
 from phiforge.verify.math_table import PAIRS, Pair, error_table
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[2] / "shared/data"  # beside the repository, where it is given
 GSM8K = DATA / "gsm8k/train.jsonl"
 MATH500 = DATA / "math500/math500_clean.jsonl"
 
