@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from phiforge.model.checkpoint import INDEX, WEIGHTS, CheckpointError, _published_tensors, load, save
+from phiforge.model.checkpoint import INDEX, WEIGHTS, CheckpointError, published_tensors, load, save
 from phiforge.model.config import PRESETS, Rope, config_to_hf, read_config, shrink
 from phiforge.model.phi3 import Phi3
 
@@ -430,7 +430,7 @@ def write_random_checkpoint(folder: Path, config: Any, kind: str) -> None:
     with torch.device("meta"):
         model = Phi3(replace(config, dtype={"F32": "float32", "BF16": "bfloat16"}[kind]))
     width, header, end = {"F32": 4, "BF16": 2}[kind], {}, 0
-    for name, tensor in _published_tensors(model):
+    for name, tensor in published_tensors(model):
         start, end = end, end + tensor.numel() * width
         header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [start, end]}
     folder.mkdir()

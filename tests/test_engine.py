@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from phiforge.engine.driver import Driver
-from phiforge.engine.engine import MAX_SAMPLES, Engine
+from phiforge.engine.engine import Engine
 from phiforge.engine.request import Finished, Request, Sampling, Token
 from phiforge.engine.sampler import Row, choose
+from phiforge.engine.scheduler import MAX_SAMPLES
 from phiforge.model.checkpoint import save
 from phiforge.model.config import PRESETS, ModelConfig, Rope, shrink
 from phiforge.model.phi3 import Phi3
@@ -141,7 +142,8 @@ def test_long_policy_takes_long_factors_from_the_start(mini: Phi3) -> None:
 
 
 def test_long_prompts_are_fed_in_chunks(phi4: Phi3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phiforge.engine.engine.PREFILL_CHUNK", 16)
+    monkeypatch.setattr("phiforge.engine.scheduler.PREFILL_ALONE", 16)
+    monkeypatch.setattr("phiforge.engine.scheduler.PREFILL_BESIDE", 8)
     out = run(
         Engine(phi4), Request(prompt=prompt(61), sampling=GREEDY), Request(prompt=prompt(50, 1), n=3, sampling=GREEDY)
     )
@@ -150,7 +152,8 @@ def test_long_prompts_are_fed_in_chunks(phi4: Phi3, monkeypatch: pytest.MonkeyPa
 
 
 def test_chunked_recompute_with_samples(mini: Phi3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phiforge.engine.engine.PREFILL_CHUNK", 16)
+    monkeypatch.setattr("phiforge.engine.scheduler.PREFILL_ALONE", 16)
+    monkeypatch.setattr("phiforge.engine.scheduler.PREFILL_BESIDE", 8)
     sampling = Sampling(temperature=0, max_tokens=24)
     out = run(Engine(mini), Request(prompt=prompt(50), n=3, sampling=sampling))
     assert out[0, 1] == plain(mini, prompt(50), 24)
@@ -265,7 +268,7 @@ def test_cancel_frees_at_once_and_leaves_others_alone(phi4: Phi3) -> None:
 
 
 def test_more_requests_than_fit_wait_their_turn(phi4: Phi3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phiforge.engine.engine.MAX_SAMPLES", 4)
+    monkeypatch.setattr("phiforge.engine.scheduler.MAX_SAMPLES", 4)
     out = run(Engine(phi4), *(Request(prompt=prompt(5 + i, i), n=3, sampling=GREEDY) for i in range(4)))
     for i in range(4):
         assert out[i, 2] == plain(phi4, prompt(5 + i, i), 12)

@@ -15,6 +15,7 @@ import phiforge
 HOUSE = Path(phiforge.__file__).parent
 FLOORS = (
     ("records",),
+    ("kernels",),
     ("model", "chat", "verify", "store"),
     ("engine", "safety"),
     ("lm",),

@@ -11,9 +11,10 @@ import torch
 from msgspec.structs import asdict, replace
 from torch import Tensor
 
+from phiforge.kernels.elementwise import rotate
 from phiforge.model.config import PRESETS, ModelConfig, Rope, config_from_hf, config_to_hf, shrink
 from phiforge.model.phi3 import Phi3
-from phiforge.model.rope import RotaryEmbedding, inverse_frequencies, rotate
+from phiforge.model.rope import RotaryEmbedding, inverse_frequencies
 
 # --- figures ------------------------------------------------------------------------------------------------------
 

@@ -83,9 +83,9 @@ def test_a_wide_filter_reaches_past_the_candidates() -> None:
 def test_repetition_penalty_equals_that_of_transformers() -> None:
     processors = pytest.importorskip("transformers.generation.logits_process")
     logits = torch.randn(1, 50)
-    seen = torch.tensor([3, 7, 11])
+    seen = [3, 7, 11]
     sampling = Sampling(temperature=0, repetition_penalty=1.7)
-    expected = processors.RepetitionPenaltyLogitsProcessor(1.7)(seen[None], logits.clone())
+    expected = processors.RepetitionPenaltyLogitsProcessor(1.7)(torch.tensor([seen]), logits.clone())
     assert int(choose(logits, [Row(sampling, 0, 0, 0, seen)])[0]) == int(expected.argmax())
     before = logits.clone()
     choose(logits, [Row(sampling, 0, 0, 0, seen)])

@@ -81,6 +81,19 @@ class TokenTexts:
             found = self._bytes[token_id] = self._read(token_id)
         return found
 
+    def all_bytes(self, size: int) -> list[bytes]:
+        """`bytes_of` of the ids below `size`, many times faster than one by one."""
+        table = [b""] * size
+        for token, i in self._core.get_vocab(with_added_tokens=False).items():
+            if i < size:
+                try:
+                    table[i] = token.translate(_LATIN1_OF).encode("latin-1") if self.byte_level else self._read(i)
+                except UnicodeEncodeError:  # a letter that stands for no byte
+                    table[i] = self._read(i)
+        for i in self._added:
+            table[i] = self._read(i)
+        return table
+
     def _read(self, token_id: int) -> bytes:
         token: str | None = self._added.get(token_id) or self._core.id_to_token(token_id)
         if token is None:
@@ -103,3 +116,5 @@ def byte_letters() -> dict[int, str]:
 
 
 _BYTE_OF = {letter: byte for byte, letter in byte_letters().items()}
+# The same for str.translate, with U+0100 for what stands for no byte.
+_LATIN1_OF = dict.fromkeys(range(0x100), 0x100) | {ord(letter): byte for letter, byte in _BYTE_OF.items()}

@@ -62,6 +62,11 @@ class Tokenizer:
         self._texts = TokenTexts(core, self._added)
         self.vocab_size = max(core.get_vocab_size() - 1, *self._special_ids, -1) + 1
 
+    @property
+    def core(self) -> tokenizers.Tokenizer:
+        """The `tokenizers` library's object, for whoever writes it out in another form. Not to be changed."""
+        return self._core
+
     # --- constructors ----------------------------------------------------------------------------------------------
 
     @classmethod
@@ -184,6 +189,10 @@ class Tokenizer:
     def detokenizer(self, *, skip_special: bool = True) -> Detokenizer:
         """A fresh streaming decoder, one for each generated sequence."""
         return Detokenizer(self._texts, skip_special)
+
+    def token_bytes(self) -> list[bytes]:
+        """The bytes of every id below `vocab_size`: a special token has its name, an id without a token nothing."""
+        return self._texts.all_bytes(self.vocab_size)
 
     # --- files -----------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("PHIFORGE_MODEL", DEFAULT_MODEL),
         help="a pulled model, a path, or http://host/v1#name for an OpenAI-compatible endpoint (default: %(default)s)",
     )
-    model.add_argument("--dtype", default="auto", choices=("auto", "stored", "float32", "bfloat16", "float16"))
+    dtypes = ("auto", "stored", "float32", "bfloat16", "float16", "int8", "int4")
+    model.add_argument(
+        "--dtype", default="auto", choices=dtypes, help="int8 and int4 quantise the weights, once and into the store"
+    )
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     model.add_argument(
         "--long-rope",

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from phiforge.engine.engine import Engine
-from phiforge.engine.request import Event, Finished, Request
+from phiforge.engine.request import Event, Failed, Finished, Request, Score, Scored
 
 
 class Stream:
@@ -17,7 +17,7 @@ class Stream:
     An error of the request (or of the engine) is raised to the reader. Leaving early should `cancel`.
     """
 
-    def __init__(self, request: Request, cancel: Callable[[int], None]) -> None:
+    def __init__(self, request: Request | Score, cancel: Callable[[int], None]) -> None:
         self.request = request
         self._cancel = cancel
         self._running = request.n
@@ -59,10 +59,12 @@ class Stream:
 
     def _next(self) -> Event:
         item = self._events.popleft()
+        if isinstance(item, Failed):
+            item = item.error
         if isinstance(item, BaseException):
             self._running = 0
             raise item
-        if isinstance(item, Finished):
+        if isinstance(item, Finished | Scored):
             self._running -= 1
         return item
 
@@ -79,7 +81,7 @@ class Driver:
         self._thread = threading.Thread(target=self._run, name="phiforge-engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: Request) -> Stream:
+    def submit(self, request: Request | Score) -> Stream:
         """Queue a request and return its stream at once. A request that can never run raises from the stream."""
         stream = Stream(request, self.cancel)
 
@@ -132,7 +134,7 @@ class Driver:
                 continue
             for event in events:
                 self._streams[event.request].put(event)
-            for id in {event.request for event in events if isinstance(event, Finished)}:
+            for id in {event.request for event in events if isinstance(event, Finished | Scored | Failed)}:
                 if not self.engine.has(id):
                     del self._streams[id]
         self._end_all(RuntimeError("the model was closed while it was answering"))

@@ -1,39 +1,56 @@
-"""The engine, first form: continuous batching over a packed batch.
+"""The engine: continuous batching over one packed batch and one paged cache.
 
-Every step feeds each active request its next tokens, all in one forward pass without padding: the last sampled token of
-each sample, or the next chunk of a prompt. Samples of one request share the prompt's keys and values and stay equally
-long, so a request is one `Group` with one length. A finished sample leaves the batch at once.
+Every step feeds each running sequence its next tokens, all in one forward pass without padding: the last sampled token
+of each sample, a draft after it, or the next part of a prompt (`batch.py`). Who runs is the scheduler's decision
+(`scheduler.py`); keys and values of texts that begin alike are kept and read once (`blocks.py`).
 
 LongRoPE: a sequence longer than the model's `original_context` must use the long factors throughout. Two policies:
-`recompute` starts short and, when a request first grows past the limit, drops its whole cache and feeds everything
+`recompute` starts short and, when a sequence first grows past the limit, drops its whole cache and feeds everything
 again with long factors (exact, the reference; a pause at the crossing); `long` takes long factors from the start when
 prompt + max_tokens will pass the limit (no pause; short-range answers of such requests differ slightly).
 """
 
 from __future__ import annotations
 
+import itertools
 import secrets
-from collections import deque
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from phiforge.engine.cache import KVCache, attend, attend_shared
-from phiforge.engine.request import Event, Finished, Request, Token
-from phiforge.engine.sampler import Row, choose
+from phiforge.engine.batch import Batch
+from phiforge.engine.guide import Guide, masks
+from phiforge.engine.request import Event, Failed, Request, Score, Scored
+from phiforge.engine.sampler import choose
+from phiforge.engine.scheduler import MAX_SAMPLES, Scheduler, Span
+from phiforge.engine.sequence import Prompt, Sequence
+from phiforge.engine.speculate import MOST, Drafter
 from phiforge.engine.text import Detokenizer, Output
+from phiforge.kernels.attention import BLOCK, Pool
+from phiforge.model.adapters import Adapters
 from phiforge.model.phi3 import Phi3
+from phiforge.model.quantized import update
+from phiforge.store.machine import machine
 
-PREFILL_CHUNK = 512  # tokens of prompts fed per step, so that running samples are not kept waiting
-MAX_SAMPLES = 256  # samples in the batch; further requests wait
+if TYPE_CHECKING:
+    from phiforge.engine.guide import Grammars
+    from phiforge.model.lora import Adapter
+
+SCORED_ROWS = 64  # rows of logits that exist at a time when texts are scored: 200k-vocabulary rows are large
+DRAFTING = 4  # sequences at most that drafts are made for: with more, the batch is better company than guesses
+MEMORY_SHARE = 0.25  # of the free memory, for keys and values
+MEMORY_BYTES = 2 << 30  # and no more than this, unless one whole context needs it
 
 
 class Engine:
     """Generates for many requests at once. Not thread-safe: one caller submits, cancels and steps (see `driver.py`).
 
     `detokenizer` makes a streaming decoder per sample; without one, events carry no text and stop strings are refused.
+    `grammars` gives the compiler of grammars, when first needed. `memory` is the bytes that keys and values may take;
+    `kv_dtype` is how they are kept ("int8" halves bf16, at some loss). `speculate` drafts tokens by prompt lookup, which
+    changes no result.
     """
 
     def __init__(
@@ -42,281 +59,301 @@ class Engine:
         detokenizer: Callable[[], Detokenizer] | None = None,
         *,
         long_rope: Literal["recompute", "long"] = "recompute",
+        grammars: Callable[[], Grammars] | None = None,
+        memory: int | None = None,
+        kv_dtype: torch.dtype | None = None,
+        speculate: bool = False,
     ) -> None:
         self.model = model
         self.long_rope = long_rope
+        self.speculate = speculate
+        self.adapters = Adapters(model)
+        self.device = model.norm.weight.device
         self._detokenizer = detokenizer
-        self._waiting: deque[Group] = deque()
-        self._active: list[Group] = []
+        self._make_grammars = grammars
+        self._grammars: Grammars | None = None
+        self._arrivals = itertools.count()
         self._events: list[Event] = []
+        config = model.config
+        self._kv_dtype = kv_dtype or model.norm.weight.dtype
+        per_block = Pool.bytes_per_block(config.n_layers, config.n_kv_heads, config.head_dim, self._kv_dtype)
+        self._n_blocks = max((memory or self._budget(per_block)) // per_block, 1)
+        self._start()
+
+    def _budget(self, per_block: int) -> int:
+        context = per_block * -(-self.model.config.context // BLOCK)
+        if self.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.device)[0]
+            return int(0.8 * free)
+        return int(min(max(context, MEMORY_BYTES), MEMORY_SHARE * machine().memory_available))
+
+    def _start(self) -> None:
+        config = self.model.config
+        self._scheduler = Scheduler(self._n_blocks)
+        self._pool = Pool(
+            config.n_layers, self._n_blocks, config.n_kv_heads, config.head_dim, self._kv_dtype, self.device
+        )
 
     @property
     def busy(self) -> bool:
         """Whether anything is waiting, running or yet to be told."""
-        return bool(self._waiting or self._active or self._events)
+        return bool(self._scheduler.waiting or self._scheduler.running or self._events)
 
-    def submit(self, request: Request) -> None:
+    @property
+    def blocks_held(self) -> int:
+        """Blocks of the cache that requests hold now."""
+        return self._scheduler.blocks.held
+
+    def submit(self, request: Request | Score) -> None:
         """Queue a request. Raises ValueError, naming the reason, for one that can never run."""
-        config = self.model.config
+        prompt = Prompt(request.prompt, self.model.config)
+        if request.adapter is not None and request.adapter not in self.adapters.names:
+            known = ", ".join(self.adapters.names) or "none"
+            raise ValueError(f"adapter {request.adapter!r} is not loaded; loaded are: {known}")
+        sequence = Sequence(request, prompt, next(self._arrivals))
+        if isinstance(request, Score):
+            for id in request.continuation:
+                if not 0 <= id < self.model.config.vocab_size:
+                    raise ValueError(f"token id {id} is outside the vocabulary of {self.model.config.vocab_size}")
+            most = len(request.continuation)
+        else:
+            most = request.sampling.max_tokens or 1
+            self._prepare(request, sequence)
+        length = len(prompt.ids)
+        room = min(self.model.config.context, self._n_blocks * BLOCK)
+        if length + most > room:
+            what = "continuation has" if isinstance(request, Score) else "max_tokens is"
+            limit = (
+                f"the model's context of {room}"
+                if room == self.model.config.context
+                else f"the {room} tokens that the memory for keys and values holds"
+            )
+            raise ValueError(f"the prompt has {length} tokens and {what} {most}: together more than {limit}")
+        sequence.max_tokens = most if isinstance(request, Score) else request.sampling.max_tokens or room - length
+        limit = self.model.config.long_after
+        if limit is not None:
+            # Known from the start to end up there, or already there.
+            sequence.long = len(sequence.ids) > limit or (
+                self.long_rope == "long" and length + sequence.max_tokens > limit
+            )
+        self._scheduler.add(sequence)
+
+    def _prepare(self, request: Request, sequence: Sequence) -> None:
+        sampling, vocabulary = request.sampling, self.model.config.vocab_size
         if request.n > MAX_SAMPLES:
             raise ValueError(f"n is {request.n}, at most {MAX_SAMPLES} samples run at once")
-        if (request.sampling.logprobs or 0) > config.vocab_size:
-            raise ValueError(f"logprobs is {request.sampling.logprobs}, the vocabulary has {config.vocab_size} tokens")
-        if request.sampling.stop and self._detokenizer is None:
+        if (sampling.logprobs or 0) > vocabulary:
+            raise ValueError(f"logprobs is {sampling.logprobs}, the vocabulary has {vocabulary} tokens")
+        if sampling.stop and self._detokenizer is None:
             raise ValueError("stop strings need an engine with a detokenizer")
-        group = Group(request, self.model, self._detokenizer)
-        length, most = len(group.prompt), request.sampling.max_tokens or 1
-        if length + most > config.context:
-            raise ValueError(
-                f"the prompt has {length} tokens and max_tokens is {most}: "
-                f"together more than the model's context of {config.context}"
-            )
-        if self.long_rope == "long" and config.long_after is not None:
-            group.long = length + group.max_tokens > config.long_after
-        self._waiting.append(group)
+        for id in sampling.logit_bias:
+            if not 0 <= id < vocabulary:
+                raise ValueError(f"logit_bias names token {id}, outside the vocabulary of {vocabulary}")
+        if sampling.grammar is not None or sampling.thinking is not None:
+            if sampling.grammar is not None and self._grammars is None:
+                if self._make_grammars is None:
+                    raise ValueError("a grammar needs an engine that was given `grammars`")
+                self._grammars = self._make_grammars()
+            sequence.guide = Guide(sampling, self._grammars, sampling.stop_ids, vocabulary)
+        sequence.seed = secrets.randbits(64) if sampling.seed is None else sampling.seed
+        sequence.output = self._output(sampling.stop)
+
+    def _output(self, stop: tuple[str, ...]) -> Output:
+        return Output(self._detokenizer() if self._detokenizer else None, stop)
 
     def cancel(self, request_id: int) -> None:
         """End all samples of a request now; its memory is freed at once. An unknown or finished id is ignored."""
-        for queue in (self._waiting, self._active):
-            for group in list(queue):
-                if group.request.id == request_id:
-                    queue.remove(group)
-                    for sample in group.samples:
-                        self._events.append(Finished(request_id, sample.index, "cancelled", sample.output.flush()))
+        for sequence in self._of(request_id):
+            self._scheduler.remove(sequence)
+            for index in range(sequence.index, sequence.index + sequence.fan_out):
+                sequence.index = index
+                self._events.append(sequence.finish("cancelled"))
 
     def has(self, request_id: int) -> bool:
         """Whether a request is waiting or has samples that still run."""
-        return any(group.request.id == request_id for queue in (self._waiting, self._active) for group in queue)
+        return bool(self._of(request_id))
+
+    def _of(self, request_id: int) -> list[Sequence]:
+        everyone = (*self._scheduler.running, *self._scheduler.waiting)
+        return [sequence for sequence in everyone if sequence.request.id == request_id]
 
     def reset(self) -> None:
-        """Forget every request, without a word to anyone."""
-        self._waiting.clear()
-        self._active.clear()
+        """Forget every request and the whole cache, without a word to anyone."""
         self._events.clear()
+        self._start()
+
+    def update(self, weights: Mapping[str, Tensor]) -> None:
+        """Take new parameters, by the network's own names, without rebuilding anything. Raises ValueError for a name or
+        shape that does not fit, before anything has changed. Running samples go on with the new weights: what they have
+        written stays, and is read again."""
+        update(self.model, weights)
+        self._forget()
+
+    def add_adapter(self, name: str, adapter: Adapter) -> None:
+        """Make a LoRA adapter available to requests; one of the same name is replaced."""
+        self.adapters.add(name, adapter, replace=True)
+        self._forget()
+
+    def remove_adapter(self, name: str) -> None:
+        """Let go of an adapter. Raises ValueError while a request still uses it."""
+        everyone = (*self._scheduler.running, *self._scheduler.waiting)
+        if any(sequence.request.adapter == name for sequence in everyone):
+            raise ValueError(f"adapter {name!r} is in use")
+        self.adapters.select(None)
+        self.adapters.remove(name)
+        self._forget()
+
+    def _forget(self) -> None:
+        for sequence in list(self._scheduler.running):
+            self._scheduler.restart(sequence)
+        self._scheduler.blocks.clear()
 
     @torch.inference_mode()
     def step(self) -> list[Event]:
-        """Advance every active request by one forward pass and return what happened. Call while `busy`."""
-        self._admit()
-        if self._active:
-            self._sample(*self._forward())
-            self._active = [group for group in self._active if group.samples]
+        """Advance every running sequence by one forward pass and return what happened. Call while `busy`."""
+        self._cross_into_long()
+        if spans := self._scheduler.plan():
+            try:
+                self._forward(spans)
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                # Nothing of this step has been counted. Who asked for most has to go; the others go on.
+                largest, _ = max(spans, key=lambda span: span[1])
+                self._fail(largest, error)
         events, self._events = self._events, []
         return events
 
-    def _admit(self) -> None:
-        running = sum(len(group.samples) for group in self._active)
-        while self._waiting and running + self._waiting[0].request.n <= MAX_SAMPLES:
-            group = self._waiting.popleft()
-            running += group.request.n
-            self._active.append(group)
-
-    def _forward(self) -> tuple[Tensor, list[Group]]:
-        """Feed the next tokens; logits of those groups that are now ready to sample, in their samples' order."""
+    def _cross_into_long(self) -> None:
         limit = self.model.config.long_after
-        fed: list[tuple[Group, int]] = []  # group and new tokens per sample
-        budget = PREFILL_CHUNK
-        for group in self._active:
-            if limit is not None and not group.long and group.length > limit:
-                group.restart_long()
-            n = group.next_chunk(budget)
-            if n:
-                fed.append((group, n))
-                budget -= n * group.width if n > 1 else 0
+        for sequence in list(self._scheduler.running) if limit is not None else ():
+            if not sequence.long and len(sequence.ids) > limit:
+                self._scheduler.restart(sequence)
+                sequence.long = True
 
-        embeddings, positions, long, spans, row = [], [], [], [], 0
-        for group, n in fed:
-            embeddings.append(group.embed(n))
-            positions.append(torch.arange(group.cached, group.cached + n).repeat(group.width))
-            long.append(torch.full((n * group.width,), group.long))
-            spans.append((group, row, n))
-            row += n * group.width
-        device = self.model.embed_tokens.weight.device
+    def _forward(self, spans: list[Span]) -> None:
+        batch = Batch(spans, self.device)
+        sampled: list[tuple[Sequence, int]] = []  # who is to be sampled or scored, and from how many rows of logits
+        scored: list[tuple[Sequence, int]] = []
+        rows: list[int] = []
+        score_rows: list[int] = []
+        for (sequence, n), first in zip(spans, batch.first, strict=True):
+            if isinstance(sequence.request, Score):
+                # A text that was restarted is not weighed again where it has been.
+                count = sequence.cached + n - max(sequence.cached, sequence.first_row + len(sequence.logprobs))
+                if count > 0:
+                    scored.append((sequence, count))
+                    score_rows += range(first + n - count, first + n)
+            elif sequence.cached + n >= len(sequence.ids):
+                count = 1 + len(sequence.draft)
+                sampled.append((sequence, count))
+                rows += range(first + n - count, first + n)
+        self.adapters.select([(s.request.adapter, a, a + n) for (s, n), a in zip(spans, batch.first, strict=True)])
+        hidden = batch.hidden(self.model, self._pool, rows + score_rows)
+        logits = self.model.lm_head(hidden[: len(rows)])
+        for sequence, n in spans:
+            self._scheduler.advance(sequence, n - len(sequence.draft))
+        if sampled:
+            self._sample(logits, sampled)
+        self._score(hidden[len(rows) :], scored)
 
-        def attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            parts = [
-                group.attend(
-                    layer, *(x[a : a + n * group.width].unflatten(0, (group.width, n)) for x in (q, k, v))
-                ).flatten(0, 1)
-                for group, a, n in spans
-            ]
-            return parts[0] if len(parts) == 1 else torch.cat(parts)
+    def _sample(self, logits: Tensor, sampled: list[tuple[Sequence, int]]) -> None:
+        turns: list[tuple[Sequence, int]] = []
+        index: list[int] = []
+        first = 0
+        for parent, count in sampled:
+            for sequence in self._part(parent):
+                turns.append((sequence, count))
+                index += range(first, first + count)
+            first += count
+        if len(index) > first:  # the first tokens of all samples come from the one last row of their prompt
+            logits = logits[torch.tensor(index, device=logits.device)]
+        guides = [guide for sequence, _ in turns for guide in sequence.guides()]
+        mask = masks(guides, self.device) if any(guide is not None for guide in guides) else None
+        chosen = choose(logits, [s.row(ahead) for s, count in turns for ahead in range(count)], mask).tolist()
+        at = 0
+        for sequence, count in turns:
+            self._take(sequence, chosen[at : at + count], logits[at : at + count])
+            at += count
+        if self.speculate and len(self._scheduler.running) <= DRAFTING:
+            for sequence, _ in turns:
+                self._propose(sequence)
 
-        ready, rows = [], []
-        for group, a, n in spans:
-            if group.complete_after(n):
-                ready.append(group)
-                last = [a + n - 1 + s * n for s in range(group.width)]
-                # The first tokens of all samples come from the one last row of their shared prompt.
-                rows += last if len(last) == len(group.samples) else last * len(group.samples)
-        logits = self.model(
-            embeddings=torch.cat(embeddings),
-            positions=torch.cat(positions).to(device),
-            long=torch.cat(long).to(device),
-            attend=attention,
-            rows=torch.tensor(rows, dtype=torch.long, device=device),
-        )
-        for group, n in fed:
-            group.advance(n)
-        return logits, ready
+    def _part(self, parent: Sequence) -> list[Sequence]:
+        """The samples of a sequence: at the end of the prompt they part, each with the blocks that it will fill."""
+        if parent.fan_out == 1:
+            return [parent]
+        children = [parent.child(i, self._output(parent.sampling.stop)) for i in range(1, parent.fan_out)]
+        for child in children:
+            child.guide = parent.guide.fork() if parent.guide else None
+        parent.fan_out = 1
+        if copies := self._scheduler.fork(parent, children):
+            self._pool.copy(*zip(*copies, strict=True))
+        return [parent, *children]
 
-    def _sample(self, logits: Tensor, ready: list[Group]) -> None:
-        if not ready:
-            return
-        turns = [(group, sample) for group in ready for sample in group.samples]
-        chosen = choose(logits, [group.row(sample) for group, sample in turns])
-        ids = chosen.tolist()
-        for row, ((group, sample), id) in enumerate(zip(turns, ids, strict=True)):
-            logprob, top = None, ()
-            if group.request.sampling.logprobs is not None:
-                logprob, top = _logprobs(logits[row], id, group.request.sampling.logprobs)
-            self._events += group.take(sample, id, logprob, top)
-        for group in ready:
-            group.drop_finished()
+    def _take(self, sequence: Sequence, ids: list[int], logits: Tensor) -> None:
+        """Give a sequence its next token, and those after it as far as its draft foresaw them."""
+        draft, sequence.draft = sequence.draft, []
+        right, ended = 0, False
+        for id, z in zip(ids, logits, strict=True):
+            k = sequence.sampling.logprobs
+            try:
+                events = sequence.take(id, *(_logprobs(z, id, k) if k is not None else (None, ())))
+            except ValueError as error:  # a grammar that gave up
+                self._fail(sequence, error)
+                return
+            self._events += events
+            ended = len(events) > 1
+            if ended or right == len(draft) or draft[right] != id:
+                break
+            right += 1
+        if draft:
+            assert sequence.drafter is not None
+            sequence.drafter.learn(len(draft), right)
+            self._scheduler.advance(sequence, right)
+        if ended:
+            self._scheduler.remove(sequence)
+
+    def _propose(self, sequence: Sequence) -> None:
+        if not sequence.blocks or sequence.penalised:
+            return  # it has ended, or what a penalty does to the second token depends on the first
+        sequence.drafter = sequence.drafter or Drafter()
+        most = min(MOST, sequence.max_tokens - sequence.n_generated - 1)
+        sequence.draft = sequence.drafter.propose(sequence.ids, most)
+        if sequence.guide is not None:
+            sequence.ahead = sequence.guide.ahead(sequence.draft)
+            sequence.draft = sequence.draft[: len(sequence.ahead) - 1]
+
+    def _score(self, hidden: Tensor, scored: list[tuple[Sequence, int]]) -> None:
+        targets: list[int] = []
+        for sequence, count in scored:
+            assert isinstance(sequence.request, Score)
+            a = len(sequence.logprobs)
+            targets += sequence.request.continuation[a : a + count]
+        logprobs: list[float] = []
+        greedy: list[bool] = []
+        for part, ids in zip(hidden.split(SCORED_ROWS), torch.tensor(targets).split(SCORED_ROWS), strict=False):
+            logits = self.model.lm_head(part).float()
+            ids = ids.to(logits.device)
+            chosen = logits.gather(-1, ids[:, None])[:, 0]
+            logprobs += (chosen - logits.logsumexp(-1)).tolist()
+            greedy += (logits.argmax(-1) == ids).tolist()
+        at = 0
+        for sequence, count in scored:
+            sequence.logprobs += logprobs[at : at + count]
+            sequence.greedy += greedy[at : at + count]
+            at += count
+            if not sequence.missing:
+                self._events.append(
+                    Scored(sequence.request.id, tuple(sequence.logprobs), tuple(sequence.greedy), sequence.found or 0)
+                )
+                self._scheduler.remove(sequence)
+
+    def _fail(self, sequence: Sequence, error: Exception) -> None:
+        self._scheduler.remove(sequence)
+        for index in range(sequence.index, sequence.index + sequence.fan_out):
+            self._events.append(Failed(sequence.request.id, index, error))
 
 
 def _logprobs(logits: Tensor, id: int, k: int) -> tuple[float, tuple[tuple[int, float], ...]]:
     logprobs = logits.float().log_softmax(dim=-1)
     values, ids = logprobs.topk(k)
     return float(logprobs[id]), tuple(zip(ids.tolist(), values.tolist(), strict=True))
-
-
-class Sample:
-    """One continuation of a request: its index, tokens and output."""
-
-    def __init__(self, index: int, output: Output) -> None:
-        self.index = index
-        self.output = output
-        self.tokens: list[int] = []
-        self.finished = False
-
-
-class Group:
-    """One request in the batch: what has been fed, and the samples that still run.
-
-    With n > 1 the prompt is `shared` and each sample's tokens are its `own`; with n = 1 all of it is `own`.
-    """
-
-    def __init__(self, request: Request, model: Phi3, detokenizer: Callable[[], Detokenizer] | None) -> None:
-        self.request = request
-        self.model = model
-        self.prompt: list[int] = []
-        self.blocks: list[tuple[int, Tensor]] = []  # embedding blocks and where they begin
-        for item in request.prompt:
-            if isinstance(item, Tensor):
-                if item.ndim != 2 or item.shape[1] != model.config.d_model:
-                    raise ValueError(
-                        f"an embedding block has shape {tuple(item.shape)}, expected [L, {model.config.d_model}]"
-                    )
-                self.blocks.append((len(self.prompt), item))
-                self.prompt += [0] * len(item)
-            elif 0 <= item < model.config.vocab_size:
-                self.prompt.append(item)
-            else:
-                raise ValueError(f"token id {item} is outside the vocabulary of {model.config.vocab_size}")
-        sampling = request.sampling
-        self.seed = secrets.randbits(64) if sampling.seed is None else sampling.seed
-        self.max_tokens = sampling.max_tokens or model.config.context - len(self.prompt)
-        self.samples = [
-            Sample(i, Output(detokenizer() if detokenizer else None, sampling.stop)) for i in range(request.n)
-        ]
-        self.long = False
-        self._new_cache()
-
-    def _new_cache(self) -> None:
-        like = self.model.embed_tokens.weight
-        self.shared = KVCache(self.model.config, 1, like.dtype, like.device) if self.request.n > 1 else None
-        self.own = KVCache(self.model.config, len(self.samples), like.dtype, like.device)
-
-    @property
-    def _device(self) -> torch.device:
-        return self.model.embed_tokens.weight.device
-
-    @property
-    def length(self) -> int:
-        """Tokens of each sequence, prompt and generated."""
-        return len(self.prompt) + len(self.samples[0].tokens)
-
-    @property
-    def cached(self) -> int:
-        return self.own.length + (self.shared.length if self.shared else 0)
-
-    @property
-    def feeding_shared(self) -> bool:
-        return self.shared is not None and self.shared.length < len(self.prompt)
-
-    @property
-    def width(self) -> int:
-        """Sequences fed side by side: all samples, or one while their shared prompt is read."""
-        return 1 if self.feeding_shared else len(self.samples)
-
-    def restart_long(self) -> None:
-        """Forget every key made under short factors; all tokens will be fed again under long ones."""
-        self.long = True
-        self._new_cache()
-
-    def next_chunk(self, budget: int) -> int:
-        """How many tokens per sequence to feed now; a single one always goes, longer runs wait for budget."""
-        missing = (len(self.prompt) if self.feeding_shared else self.length) - self.cached
-        return missing if missing <= 1 else min(missing, budget // self.width)
-
-    def complete_after(self, n: int) -> bool:
-        return self.cached + n == self.length
-
-    def embed(self, n: int) -> Tensor:
-        """Embeddings of the next n tokens of every sequence, [width * n, d_model]."""
-        a, past = self.cached, self.cached - len(self.prompt)
-        prompt = self.prompt[a : a + n]
-        generated: list[list[int]] = [[]] if self.feeding_shared else [sample.tokens for sample in self.samples]
-        ids = torch.tensor(
-            [prompt + tokens[max(past, 0) : max(past + n, 0)] for tokens in generated], device=self._device
-        )
-        x = self.model.embed_tokens(ids)
-        for start, block in self.blocks:
-            first, last = max(start, a), min(start + len(block), a + n)
-            if first < last:
-                x[:, first - a : last - a] = block[first - start : last - start].to(x.dtype)
-        return x.flatten(0, 1)
-
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Store the new keys and values and attend: q [width, N, H, D], k and v [width, N, G, D] -> [width, N, H, D]."""
-        if self.feeding_shared:
-            assert self.shared is not None
-            return attend(q, *self.shared.append(layer, k, v))
-        own = self.own.append(layer, k, v)
-        return attend(q, *own) if self.shared is None else attend_shared(q, self.shared.get(layer), own)
-
-    def advance(self, n: int) -> None:
-        cache = self.shared if self.feeding_shared else self.own
-        assert cache is not None
-        cache.advance(n)
-
-    def row(self, sample: Sample) -> Row:
-        seen = None
-        if self.request.sampling.repetition_penalty != 1:
-            words = [t for t in self.request.prompt if not isinstance(t, Tensor)] + sample.tokens
-            seen = torch.tensor(sorted(set(words)), device=self._device)
-        return Row(self.request.sampling, self.seed, sample.index, len(sample.tokens), seen)
-
-    def take(self, sample: Sample, id: int, logprob: float | None, top: tuple[tuple[int, float], ...]) -> list[Event]:
-        """Give a sample its next token and say what that means for it."""
-        request = self.request
-        sample.tokens.append(id)
-        stopped = id in request.sampling.stop_ids
-        text = "" if stopped else sample.output.feed(id)
-        events: list[Event] = [Token(request.id, sample.index, id, text, logprob, top)]
-        if stopped or sample.output.stopped:
-            events.append(Finished(request.id, sample.index, "stop", sample.output.flush()))
-        elif len(sample.tokens) >= self.max_tokens:
-            rest = sample.output.flush()
-            reason = "stop" if sample.output.stopped else "length"
-            events.append(Finished(request.id, sample.index, reason, rest))
-        sample.finished = len(events) > 1
-        return events
-
-    def drop_finished(self) -> None:
-        keep = [row for row, sample in enumerate(self.samples) if not sample.finished]
-        if len(keep) < len(self.samples):
-            self.samples = [self.samples[row] for row in keep]
-            if keep:
-                self.own.keep(keep)

@@ -6,12 +6,13 @@ draw comes from a hash of (seed, sample, step), and every row takes the same pat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from phiforge.engine.request import Sampling
+from phiforge.kernels.select import mask_, top
 
 # Rows with a filter look at this many candidates first; only those whose filter reaches further are sorted whole.
 CANDIDATES = 256
@@ -19,28 +20,23 @@ CANDIDATES = 256
 
 @dataclass(slots=True)
 class Row:
-    """What one row of logits is sampled with. `seen` holds the ids that a repetition penalty applies to."""
+    """What one row of logits is sampled with: `seen` are the ids that a repetition penalty applies to, `counts` how often
+    each id has been generated."""
 
     sampling: Sampling
     seed: int
     sample: int
     step: int
-    seen: Tensor | None = None
+    seen: list[int] | None = None
+    counts: dict[int, int] = field(default_factory=dict)
 
 
-def choose(logits: Tensor, rows: list[Row]) -> Tensor:
-    """One token id per row of logits [len(rows), V]. The logits are not changed."""
-    logits = logits.float()
-    if any(row.seen is not None for row in rows):
-        logits = logits.clone()
-        for z, row in zip(logits, rows, strict=True):
-            if row.seen is not None:
-                # As transformers has it: divide positive logits, multiply negative ones (Keskar et al. 2019).
-                z_seen = z[row.seen]
-                z[row.seen] = torch.where(
-                    z_seen > 0, z_seen / row.sampling.repetition_penalty, z_seen * row.sampling.repetition_penalty
-                )
+def choose(logits: Tensor, rows: list[Row], mask: Tensor | None = None) -> Tensor:
+    """One token id per row of logits [len(rows), V]. The logits are not changed.
 
+    `mask` int32 [len(rows), ceil(V / 32)] has a 1 for every id that may be chosen, from the lowest bit up.
+    """
+    logits = _adjust(logits.float(), rows, mask)
     chosen = torch.empty(len(rows), dtype=torch.long, device=logits.device)
     paths: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
@@ -60,6 +56,32 @@ def choose(logits: Tensor, rows: list[Row]) -> Tensor:
     return chosen
 
 
+def _adjust(logits: Tensor, rows: list[Row], mask: Tensor | None) -> Tensor:
+    """Logits after bias, penalties and mask; the same tensor where there are none."""
+    changed = [i for i, row in enumerate(rows) if row.seen is not None or row.counts or row.sampling.logit_bias]
+    if not changed and mask is None:
+        return logits
+    logits = logits.clone()
+    for i in changed:
+        z, row, sampling = logits[i], rows[i], rows[i].sampling
+        if sampling.logit_bias:
+            ids = torch.tensor(list(sampling.logit_bias), device=z.device)
+            z[ids] += torch.tensor(list(sampling.logit_bias.values()), dtype=z.dtype, device=z.device)
+        if row.seen is not None:
+            # As transformers has it: divide positive logits, multiply negative ones (Keskar et al. 2019).
+            seen = torch.tensor(row.seen, device=z.device)
+            z[seen] = torch.where(
+                z[seen] > 0, z[seen] / sampling.repetition_penalty, z[seen] * sampling.repetition_penalty
+            )
+        if row.counts and (sampling.frequency_penalty or sampling.presence_penalty):
+            ids = torch.tensor(list(row.counts), device=z.device)
+            counts = torch.tensor(list(row.counts.values()), dtype=z.dtype, device=z.device)
+            z[ids] -= sampling.frequency_penalty * counts + sampling.presence_penalty
+    if mask is not None:
+        mask_(logits, mask)
+    return logits
+
+
 def _path(sampling: Sampling) -> str:
     if sampling.temperature < 1e-5:  # dividing by less overflows, and the choice is the same
         return "greedy"
@@ -69,12 +91,12 @@ def _path(sampling: Sampling) -> str:
 def _filtered(z: Tensor, rows: list[Row], u: Tensor) -> Tensor:
     """Sample after top-k, top-p and min-p, from the candidates if they are enough and from the whole row if not."""
     width = min(CANDIDATES, z.shape[-1])
-    values, ids = z.topk(width)
+    values, ids, total = top(z, width)
     k = torch.tensor([[row.sampling.top_k or z.shape[-1]] for row in rows], device=z.device)
     p = torch.tensor([[row.sampling.top_p] for row in rows], device=z.device)
     floor = torch.tensor([[row.sampling.min_p] for row in rows], device=z.device)
 
-    kept = _keep(values, z.logsumexp(dim=-1, keepdim=True), k, p, floor)
+    kept = _keep(values, total[:, None], k, p, floor)
     chosen = ids.gather(-1, _invert(kept, u)[:, None])[:, 0]
     # Sort all of a row whose last candidate is still kept, for it may keep more beyond, and of one whose top-k reaches
     # past the candidates, for its top-p counts the mass of all k.

@@ -18,12 +18,14 @@ from phiforge.chat.render import Tool
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.engine.driver import Driver, Stream
 from phiforge.engine.engine import Engine
-from phiforge.engine.kernels import pack
+from phiforge.engine.products import pack
 from phiforge.engine.request import Event, Request, Sampling, Token
 from phiforge.lm.base import Conversation, Delta, LanguageModel, Reply, TokenLogprob, Writing
+from phiforge.lm.sources import quantised_folder
 from phiforge.model import checkpoint
 from phiforge.model.config import read_config
 from phiforge.model.phi3 import Phi3
+from phiforge.model.quantized_files import read_scheme
 from phiforge.store import models as store
 from phiforge.store.home import converted_dir, ensure_space, locked, size_text
 from phiforge.store.machine import machine
@@ -72,11 +74,13 @@ class LocalModel(LanguageModel):
         """Load a model by the name it was pulled under, or by a path.
 
         `dtype` "auto" is the checkpoint's on a GPU; on a CPU, where bf16 arithmetic is often emulated, it is fp32 if that
-        fits into memory.
+        fits into memory. "int8" and "int4" quantise the weights, once and into the store, and "stored" keeps a quantised
+        folder's as they are, as "auto" does.
         Raises ValueError (NotInstalled, CheckpointError) in a sentence that says what to do.
         """
         model = store.find(name)
-        folder = Path(convert(model))
+        kind = dtype if dtype in ("int8", "int4") else None
+        folder = quantised_folder(model, kind) if kind else Path(convert(model))
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         network = checkpoint.load(folder, dtype=_dtype(dtype, device, folder), device=device)
         with ThreadPoolExecutor(1) as aside:  # reading the tokenizer and copying weights are a core's work each
@@ -182,13 +186,15 @@ class _Turn:
 
 def _dtype(wanted: str | torch.dtype, device: str, folder: Path) -> torch.dtype | None:
     """The dtype to load in; None keeps the stored one."""
+    if wanted in ("int8", "int4") or (wanted == "auto" and read_scheme(folder) is not None):
+        return None
     if wanted == "auto":
         fp32 = 4 * read_config(folder).parameter_count
         return torch.float32 if device == "cpu" and fp32 < MEMORY_SHARE * machine().memory_available else None
     if wanted == "stored" or isinstance(wanted, torch.dtype):
         return None if wanted == "stored" else wanted
     if wanted not in ("float32", "bfloat16", "float16"):
-        raise ValueError(f"dtype {wanted!r} is not one of auto, stored, float32, bfloat16, float16")
+        raise ValueError(f"dtype {wanted!r} is not one of auto, stored, float32, bfloat16, float16, int8, int4")
     return getattr(torch, wanted)
 
 

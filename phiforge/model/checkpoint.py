@@ -117,7 +117,16 @@ def load(
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
 ) -> Phi3:
-    """Load a checkpoint folder. `dtype` None keeps the stored one (then weights stay memory-mapped on the CPU)."""
+    """Load a checkpoint folder. `dtype` None keeps the stored one (then weights stay memory-mapped on the CPU).
+
+    A folder of ours with quantised weights gives a quantised network, or a dequantised one where a `dtype` is given.
+    """
+    from phiforge.model import quantized_files  # which is built on this file
+
+    if quantized_files.read_scheme(folder) is not None:
+        if dtype is None:
+            return quantized_files.load(folder, device=device)
+        return assemble(read_config(folder), quantized_files.QuantizedFolder(folder), dtype=dtype, device=device)
     return assemble(read_config(folder), SafetensorsFolder(folder), dtype=dtype, device=device)
 
 
@@ -134,12 +143,12 @@ def assemble(
     """
     with torch.device("meta"):
         model = Phi3(config)
-    plan = _plan(model, source)
+    plan = parts_of(model, source)
     stored = {source.dtypes[part] for parts in plan.values() for part in parts}
     wanted: torch.dtype = dtype or (stored.pop() if len(stored) == 1 else getattr(torch, config.dtype))
     for name, parts in plan.items():
         owner, _, leaf = name.rpartition(".")
-        tensor = _read(source, parts, wanted, device)
+        tensor = read_parameter(source, parts, wanted, device)
         setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
     if config.tied_embeddings:
         model.lm_head.weight = model.embed_tokens.weight
@@ -147,16 +156,16 @@ def assemble(
     return model.eval()
 
 
-def _plan(model: Phi3, source: TensorSource) -> dict[str, tuple[str, ...]]:
+def parts_of(model: Phi3, source: TensorSource) -> dict[str, tuple[str, ...]]:
     """For each parameter the source tensors whose rows make it up. Raises CheckpointError unless all fit exactly."""
     plan: dict[str, tuple[str, ...]] = {}
     for name, parameter in model.named_parameters():
-        parts = (_published(name),)
+        parts = (published(name),)
         for fused, pieces in FUSED.items():
             split = tuple(parts[0].replace(fused, piece) for piece in pieces)
             if f".{fused}." in name and any(part in source.shapes for part in split):
                 parts = split
-        shapes = _part_shapes(model.config, name, tuple(parameter.shape), len(parts))
+        shapes = part_shapes(model.config, name, tuple(parameter.shape), len(parts))
         for part, expected in zip(parts, shapes, strict=True):
             if part not in source.shapes:
                 raise CheckpointError(f"{source.where(part)}: tensor {part!r} is missing; expected shape {expected}")
@@ -184,11 +193,13 @@ def _plan(model: Phi3, source: TensorSource) -> dict[str, tuple[str, ...]]:
     return plan
 
 
-def _published(name: str) -> str:
+def published(name: str) -> str:
+    """A parameter's name in the checkpoint's spelling."""
     return name if name.startswith("lm_head.") else f"model.{name}"
 
 
-def _part_shapes(config: ModelConfig, name: str, whole: tuple[int, ...], n_parts: int) -> list[tuple[int, ...]]:
+def part_shapes(config: ModelConfig, name: str, whole: tuple[int, ...], n_parts: int) -> list[tuple[int, ...]]:
+    """The shapes of the tensors that make up one parameter."""
     if n_parts == 1:
         return [whole]
     rows = [config.d_ff] * 2
@@ -197,7 +208,9 @@ def _part_shapes(config: ModelConfig, name: str, whole: tuple[int, ...], n_parts
     return [(r, *whole[1:]) for r in rows]
 
 
-def _read(source: TensorSource, parts: tuple[str, ...], dtype: torch.dtype, device: torch.device | str) -> Tensor:
+def read_parameter(
+    source: TensorSource, parts: tuple[str, ...], dtype: torch.dtype, device: torch.device | str
+) -> Tensor:
     """A tensor that fits is taken as it is; one to convert, or several to join row-wise, is copied a block at a time."""
     if source.mapped and len(parts) == 1 and source.dtypes[parts[0]] == dtype:
         return source.read(parts[0]).to(device)
@@ -213,6 +226,17 @@ def _read(source: TensorSource, parts: tuple[str, ...], dtype: torch.dtype, devi
     return whole
 
 
+def read_rows(source: TensorSource, parts: tuple[str, ...], start: int, stop: int) -> Tensor:
+    """Rows start to stop of tensors joined by rows, in the dtype they are stored in."""
+    found: list[Tensor] = []
+    for part in parts:
+        n = source.shapes[part][0]
+        if start < n and stop > 0:
+            found.append(source.read(part, slice(max(start, 0), min(stop, n))))
+        start, stop = start - n, stop - n
+    return found[0] if len(found) == 1 else torch.cat(found)
+
+
 def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHARD_BYTES) -> None:
     """Write the network in the layout of its architecture: config.json, generation_config.json and safetensors.
 
@@ -226,7 +250,7 @@ def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHAR
 
     shards: list[dict[str, Tensor]] = [{}]
     size = total = 0
-    for name, tensor in _published_tensors(model):
+    for name, tensor in published_tensors(model):
         if size and size + tensor.nbytes > shard_bytes:
             shards.append({})
             size = 0
@@ -251,15 +275,20 @@ def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHAR
             stale.unlink()
     if len(shards) > 1:
         weight_map = {name: file for file, shard in zip(names, shards, strict=True) for name in shard}
-        _write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
+        write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
 
-    fields = config_to_hf(config) | {"torch_dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}
+    write_config(folder, config, {"torch_dtype": str(next(model.parameters()).dtype).removeprefix("torch.")})
+
+
+def write_config(folder: Path, config: ModelConfig, more: dict[str, object]) -> None:
+    """Write generation_config.json and config.json with `more` fields: a checkpoint's last step."""
+    fields = config_to_hf(config) | more
     tokens = {key: fields[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id") if fields[key] is not None}
-    _write_json(folder / "generation_config.json", tokens)
-    _write_json(folder / "config.json", fields)
+    write_json(folder / "generation_config.json", tokens)
+    write_json(folder / "config.json", fields)
 
 
-def _published_tensors(model: Phi3) -> Iterator[tuple[str, Tensor]]:
+def published_tensors(model: Phi3) -> Iterator[tuple[str, Tensor]]:
     """Names and tensors as the architecture publishes them. Split parts are views: nothing is copied."""
     config = model.config
     for name, parameter in model.named_parameters():  # a tied lm_head is listed once, as embed_tokens
@@ -268,15 +297,16 @@ def _published_tensors(model: Phi3) -> Iterator[tuple[str, Tensor]]:
             (p for fused, p in FUSED.items() if config.architecture == "llama" and f".{fused}." in name), None
         )
         if pieces is None:
-            yield _published(name), tensor
+            yield published(name), tensor
             continue
-        shapes = _part_shapes(config, name, tuple(tensor.shape), len(pieces))
+        shapes = part_shapes(config, name, tuple(tensor.shape), len(pieces))
         fused = next(f for f in FUSED if f".{f}." in name)
         for piece, part in zip(pieces, tensor.split([s[0] for s in shapes]), strict=True):
-            yield _published(name).replace(fused, piece), part
+            yield published(name).replace(fused, piece), part
 
 
-def _write_json(file: Path, content: object) -> None:
+def write_json(file: Path, content: object) -> None:
+    """Write the file whole or not at all."""
     partial = file.with_name(f".{file.name}.part")
     partial.write_text(json.dumps(content, indent=2) + "\n")
     partial.replace(file)

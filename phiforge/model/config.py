@@ -15,6 +15,8 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+QUANT_METHOD = "phiforge"  # of the quantised folders that model/quantized_files.py reads and writes
+
 
 class Rope(Struct, frozen=True, omit_defaults=True):
     """Rotary position embedding: base, rotated share of each head, and how positions past the training length are scaled.
@@ -263,8 +265,8 @@ def config_from_hf(raw: dict[str, Any]) -> ModelConfig:
         raise ValueError(f"model_type {architecture!r} is not supported; supported are 'phi3' and 'llama'")
     if raw.get("hidden_act", "silu") != "silu":
         raise ValueError(f"hidden_act {raw['hidden_act']!r} is not supported, only 'silu'")
-    if raw.get("quantization_config"):
-        method = raw["quantization_config"].get("quant_method")
+    method = (raw.get("quantization_config") or {}).get("quant_method", "an unnamed method")
+    if raw.get("quantization_config") and method != QUANT_METHOD:
         raise ValueError(
             f"weights quantised by {method!r} are not supported; use the unquantised checkpoint or a GGUF"
         )

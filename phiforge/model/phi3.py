@@ -17,8 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from phiforge.kernels.elementwise import rms_norm, rotate, silu_mul
 from phiforge.model.config import ModelConfig
-from phiforge.model.rope import RotaryEmbedding, rotate
+from phiforge.model.rope import RotaryEmbedding
 
 # attend(layer, q [..., L, H, D], k [..., L, G, D], v [..., L, G, D]) -> [..., L, H, D]
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -40,7 +41,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.weight * F.rms_norm(x.float(), x.shape[-1:], eps=self.eps).to(x.dtype)
+        return rms_norm(x, self.weight, self.eps)
 
 
 class Linear(nn.Module):
@@ -76,8 +77,7 @@ class MLP(nn.Module):
         self.down_proj = Linear(config.d_ff, config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
-        return self.down_proj(F.silu(gate) * up)
+        return self.down_proj(silu_mul(self.gate_up_proj(x)))
 
 
 class Layer(nn.Module):
@@ -129,10 +129,25 @@ class Phi3(nn.Module):
         attend: Attend = causal_attention,
         rows: Tensor | None = None,
     ) -> Tensor:
-        """Logits [..., L, V] of token ids [..., L], or of their embeddings [..., L, d_model].
+        """Logits [..., L, V]; arguments as for `hidden`."""
+        return self.lm_head(
+            self.hidden(tokens, embeddings=embeddings, positions=positions, long=long, attend=attend, rows=rows)
+        )
+
+    def hidden(
+        self,
+        tokens: Tensor | None = None,
+        *,
+        embeddings: Tensor | None = None,
+        positions: Tensor | None = None,
+        long: Tensor | bool | None = None,
+        attend: Attend = causal_attention,
+        rows: Tensor | None = None,
+    ) -> Tensor:
+        """Normalised last hidden states [..., L, d_model] of token ids [..., L], or of their embeddings [..., L, d_model].
 
         `positions` [..., L] default to 0, 1, 2, ...; `long` is passed to the rotary embedding. With `rows` (indices
-        into a single leading dim) only those tokens' logits are computed: [len(rows), V].
+        into a single leading dim) only those tokens' states are returned: [len(rows), d_model].
         """
         if (tokens is None) == (embeddings is None):
             raise ValueError("give either tokens or embeddings")
@@ -142,6 +157,4 @@ class Phi3(nn.Module):
         cos, sin = self.rotary(positions, long, x.dtype)
         for index, layer in enumerate(self.layers):
             x = layer(x, cos, sin, attend, index)
-        if rows is not None:
-            x = x[rows]
-        return self.lm_head(self.norm(x))
+        return self.norm(x if rows is None else x[rows])

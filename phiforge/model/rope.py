@@ -64,10 +64,3 @@ class RotaryEmbedding(nn.Module):
             (angles.cos() * self.mscale).to(dtype).unsqueeze(-2),
             (angles.sin() * self.mscale).to(dtype).unsqueeze(-2),
         )
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the leading dims of x [..., H, D] by cos and sin [..., 1, R / 2]; pairs are (i, i + R / 2), the rest passes."""
-    half = cos.shape[-1]
-    first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    return torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)

@@ -3,7 +3,7 @@
 $PHIFORGE_HOME, else $XDG_CACHE_HOME/phiforge, else ~/.cache/phiforge
     models/<name>/       a model's files and its manifest, phiforge.json; a "/" in the name is "--" in the folder
     models/.partial/     pulls under way, and their locks
-    converted/<name>/    the same model in the form that starts fastest
+    converted/<name>/    the same model in the form that starts fastest; <name>@int8 and <name>@int4 hold quantised ones
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ def partial_dir(name: str, home: Home = None) -> Path:
     return models_dir(home) / ".partial" / _folder_name(name)
 
 
-def converted_dir(name: str, home: Home = None) -> Path:
-    """Where the converted form of this model goes."""
-    return home_dir(home) / "converted" / _folder_name(name)
+def converted_dir(name: str, home: Home = None, *, kind: str = "") -> Path:
+    """Where the converted form of this model goes: at full precision, or quantised to a kind such as "int8"."""
+    folder = _folder_name(name)  # no name has an "@"
+    return home_dir(home) / "converted" / (f"{folder}@{kind}" if kind else folder)
 
 
 def _folder_name(name: str) -> str:

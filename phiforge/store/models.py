@@ -105,24 +105,36 @@ def remove(name: str, home: Home = None) -> Installed:
         # The manifest goes first: a folder without one is no model, whatever interrupts the rest.
         (model_dir(name, home) / MANIFEST).unlink()
         shutil.rmtree(model_dir(name, home))
-        shutil.rmtree(converted_dir(name, home), ignore_errors=True)
+        for folder in (converted_dir(name, home), *quantised(name, home).values()):
+            shutil.rmtree(folder, ignore_errors=True)
     return model
 
 
-def converted(model: Installed, home: Home = None) -> Path | None:
-    """The folder with the converted form of a model, if one was made from its file as that is now."""
-    stamp = converted_dir(model.name, home) / _STAMP
-    return stamp.parent if stamp.exists() and stamp.read_bytes() == _stamp(model) else None
+def converted(model: Installed, home: Home = None, *, kind: str = "", variant: str = "") -> Path | None:
+    """The folder with the converted form of a model, if one was made from its file as that is now.
+
+    `kind` asks for a quantised form ("int8"), and `variant` says how it has to have been made.
+    """
+    stamp = converted_dir(model.name, home, kind=kind) / _STAMP
+    return stamp.parent if stamp.exists() and stamp.read_bytes() == _stamp(model, variant) else None
 
 
-def mark_converted(model: Installed, folder: Path) -> None:
+def mark_converted(model: Installed, folder: Path, *, variant: str = "") -> None:
     """Note in a folder that it holds the converted form of `model`; the last step of converting."""
-    (folder / _STAMP).write_bytes(_stamp(model))
+    (folder / _STAMP).write_bytes(_stamp(model, variant))
 
 
-def _stamp(model: Installed) -> bytes:
+def quantised(name: str, home: Home = None) -> dict[str, Path]:
+    """The quantised forms of a model that are here, by kind."""
+    plain = converted_dir(name, home)
+    folders = sorted(folder for folder in plain.parent.glob(f"{plain.name}@*") if (folder / _STAMP).exists())
+    return {folder.name.rpartition("@")[2]: folder for folder in folders}
+
+
+def _stamp(model: Installed, variant: str) -> bytes:
     modified = Path(model.path).stat().st_mtime_ns
-    return msgspec.json.encode({"path": model.path, "bytes": model.bytes, "modified": modified})
+    stamp = {"path": model.path, "bytes": model.bytes, "modified": modified}
+    return msgspec.json.encode(stamp | ({"variant": variant} if variant else {}))
 
 
 def write_manifest(model: Installed, folder: Path, home: Home = None) -> None:

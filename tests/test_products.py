@@ -7,8 +7,8 @@ import json
 import pytest
 import torch
 
-from phiforge.engine import kernels
-from phiforge.engine.kernels import ROWS, PackedLinear, choices, pack
+from phiforge.engine import products as kernels
+from phiforge.engine.products import ROWS, PackedLinear, choices, pack
 from phiforge.model.checkpoint import load, save
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.phi3 import Linear, Phi3

@@ -1,0 +1,39 @@
+"""Phiforge's engine, stepped directly."""
+
+from __future__ import annotations
+
+import torch
+
+from peers import TEMPERATURE, THREADS, TOP_K, Arrivals
+from phiforge.engine.engine import Engine
+from phiforge.engine.request import Request, Sampling
+from phiforge.model import checkpoint
+
+
+class Phiforge:
+    def __init__(self, path: str, form: str, slots: int) -> None:
+        torch.set_num_threads(THREADS)
+        if form != "fp32":
+            raise NotImplementedError(f"the engine does not open weights as {form} yet")
+        self.engine = Engine(checkpoint.load(path, dtype=torch.float32))
+
+    def generate(self, prompts: list[list[int]], n: int, new: int) -> Arrivals:
+        arrivals = Arrivals()
+        sampling = Sampling(temperature=TEMPERATURE, top_k=TOP_K, max_tokens=new)
+        for prompt in prompts:
+            self.engine.submit(Request(prompt=prompt, n=n, sampling=sampling))
+        while self.engine.busy:
+            if self.engine.step():
+                arrivals.tick()
+        return arrivals
+
+    def score(self, prompt: list[int], continuations: list[list[int]]) -> Arrivals:
+        from phiforge.engine.request import Score
+
+        arrivals = Arrivals()
+        for continuation in continuations:
+            self.engine.submit(Score(prompt=prompt, continuation=continuation))
+        while self.engine.busy:
+            if self.engine.step():
+                arrivals.tick()
+        return arrivals

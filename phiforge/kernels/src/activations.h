@@ -1,0 +1,52 @@
+// Rows of activations rounded to integers, as the quantised products take them.
+#pragma once
+
+#include "vec.h"
+
+namespace {
+
+constexpr float SMALLEST = 0x1p-100f;  // a row whose largest value is below counts as zeros: 127 / it could overflow
+
+// Adds WIDTH values from p, of which `left` exist, to the largest magnitude so far. As integers, the bits of magnitudes
+// sort like the values, with infinity and then NaN above all.
+inline vf load_some(const float* p, int64_t left) {
+    if (left >= WIDTH) return load(p);
+    float some[WIDTH] = {};
+    for (int64_t i = 0; i < left; i++) some[i] = p[i];
+    return load(some);
+}
+
+// q[i] = x[i] / scale, rounded to the nearest (ties to even), |q| <= 127; zeros from k to `padded`, a multiple of 4. The
+// scale is the largest magnitude / 127. A row with a value that is not finite has the scale NaN, and so NaN outputs.
+template <class Q>
+inline float quantise(const float* x, int64_t k, int64_t padded, Q* q) {
+    typedef Q Narrowed __attribute__((vector_size(WIDTH * sizeof(Q))));
+    vi largest_bits = {};
+    for (int64_t i = 0; i < k; i += WIDTH) {
+        vi bits = (vi)load_some(x + i, k - i) & 0x7fffffff;
+        largest_bits = bits > largest_bits ? bits : largest_bits;
+    }
+    int32_t most = 0;
+    for (int i = 0; i < WIDTH; i++) most = largest_bits[i] > most ? largest_bits[i] : most;
+    float magnitude;
+    __builtin_memcpy(&magnitude, &most, 4);
+    bool finite = most < 0x7f800000, zero = magnitude < SMALLEST;
+    float inverse = finite && !zero ? 127 / magnitude : 0;
+    // Adding 1.5 * 2^23 leaves the rounded integer in a float's low bits.
+    vf factor = splat(inverse), shift = splat(0x1.8p23f);
+    int64_t i = 0;
+    if (finite) {
+        for (; i + WIDTH <= k; i += WIDTH) {
+            vi rounded = (vi)(load(x + i) * factor + shift) - 0x4b400000;
+            Narrowed narrow = __builtin_convertvector(rounded, Narrowed);
+            __builtin_memcpy(q + i, &narrow, sizeof narrow);
+        }
+    }
+    for (; i < padded; i++) {
+        vi rounded = (vi)(splat(finite && i < k ? x[i] : 0) * factor + shift) - 0x4b400000;
+        q[i] = static_cast<Q>(rounded[0]);
+    }
+    return !finite ? __builtin_nanf("") : zero ? 0 : magnitude / 127;
+}
+
+}  // namespace
