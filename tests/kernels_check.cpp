@@ -49,15 +49,19 @@ float step(float a, float b, float c) {
 
 struct Row {
     std::vector<int> q;
-    float factor;
+    std::vector<float> factors;  // of each group
 };
 
-Row round_row(const float* x, int64_t k) {
-    float most = 0;
-    for (int64_t i = 0; i < k; i++) most = fmaxf(most, fabsf(x[i]));
-    float inverse = most >= 0x1p-100f ? 127 / most : 0;
-    Row row = {std::vector<int>(static_cast<size_t>(k)), inverse != 0 ? most / 127 : 0};
-    for (int64_t i = 0; i < k; i++) row.q[static_cast<size_t>(i)] = static_cast<int>(nearbyintf(x[i] * inverse));
+Row round_row(const float* x, int64_t k, int64_t group) {
+    Row row;
+    for (int64_t start = 0; start < k; start += group) {
+        int64_t end = start + group < k ? start + group : k;
+        float most = 0;
+        for (int64_t i = start; i < end; i++) most = fmaxf(most, fabsf(x[i]));
+        float inverse = most >= 0x1p-100f ? 127 / most : 0;
+        row.factors.push_back(inverse != 0 ? most / 127 : 0);
+        for (int64_t i = start; i < end; i++) row.q.push_back(static_cast<int>(nearbyintf(x[i] * inverse)));
+    }
     return row;
 }
 
@@ -98,22 +102,24 @@ void check(const char* kind, int64_t m, int64_t k, int64_t n, int64_t group, Ext
     (int8 ? KERNEL(linear_int8) : int4 ? KERNEL(linear_int4) : KERNEL(linear_bf16))(&call);
     int wrong = 0;
     for (int64_t row = 0; row < m; row++) {
-        Row a = round_row(x.data() + row * x_stride, k);
+        Row a = round_row(x.data() + row * x_stride, k, int4 ? group : 64);
         for (int64_t i = 0; i < out_stride; i++) {
             float was = before[row * out_stride + i], got = out[row * out_stride + i], value = 0;
             if (i < n && int8) {
-                int64_t dot = 0;
-                for (int64_t j = 0; j < k; j++) dot += a.q[j] * q[i * padded + j];
-                value = static_cast<float>(dot) * scales8[i] * a.factor;
+                for (int64_t g = 0; g * 64 < k; g++) {
+                    int dot = 0;
+                    for (int64_t j = g * 64; j < k && j < (g + 1) * 64; j++) dot += a.q[j] * q[i * padded + j];
+                    value = step(static_cast<float>(dot), a.factors[g], value);
+                }
+                value *= scales8[i];
             } else if (i < n && int4) {
                 for (int64_t g = 0; g < k / group; g++) {
                     int dot = 0, sum = 0;
                     for (int64_t j = g * group; j < (g + 1) * group; j++) dot += a.q[j] * q[i * padded + j], sum += a.q[j];
                     const uint16_t* pair = &scales4[((i / 16 * (k / group) + g) * 2) * 16 + i % 16];
-                    value = step(static_cast<float>(dot), half_to_float(pair[0]), value);
-                    value = step(static_cast<float>(sum), half_to_float(pair[16]), value);
+                    value = step(static_cast<float>(dot) * a.factors[g], half_to_float(pair[0]), value);
+                    value = step(static_cast<float>(sum) * a.factors[g], half_to_float(pair[16]), value);
                 }
-                value *= a.factor;
             } else if (i < n) {
                 for (int64_t j = 0; j < k; j++)
                     value = step(x[row * x_stride + j], bf16_to_float(data16[(i / 16 * k + j) * 16 + i % 16]), value);

@@ -6,12 +6,14 @@ import io
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from phiforge.chat.parse import Said, Thought
 from phiforge.cli.main import VERBS, main
 from phiforge.cli.options import Screen, printable
+from phiforge.cli.schema import closed
 from phiforge.lm import Delta
 from phiforge.records import Message, read_jsonl
 from phiforge.store import models as store
@@ -92,6 +94,119 @@ def test_screen_dims_thoughts_on_a_terminal_only() -> None:
 
 def test_model_text_cannot_drive_the_terminal() -> None:
     assert printable("a\x1b[31mb\x07\u009bc\n\té") == "a[31mbc\n\té"
+
+
+def test_thoughts_may_go_elsewhere() -> None:
+    out, thoughts = io.StringIO(), io.StringIO()
+    screen = Screen(out, thoughts)
+    for event in (Thought("hm"), Said("\n"), Said("\n"), Said('{"a"'), Said(":\n1}")):
+        screen.show(Delta(0, event))
+    screen.end()
+    assert out.getvalue() == '{"a":\n1}\n'
+    assert thoughts.getvalue() == "hm\n\n"
+
+
+# --- answers in a grammar --------------------------------------------------------------------------------------------
+
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "schema.json: No such file or directory"),
+        ('{"type": ', "schema.json: the json_schema grammar is not JSON: "),
+        ("[1]", "schema.json: a JSON schema is an object or true, not [1]"),
+        (b"\xff\xfe", "schema.json is not UTF-8 text"),
+        ("[" * 100_000, "schema.json: a JSON schema is nested at most"),
+    ],
+)
+def test_schemas_that_cannot_be_read(capsys, tmp_path, content: str | bytes | None, message: str) -> None:
+    file = tmp_path / "schema.json"
+    if content is not None:
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    for verb in (["ask", "hi"], ["chat"]):
+        assert main([*verb, "--schema", str(file)]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def test_other_words_that_cannot_be_meant(capsys, tmp_path) -> None:
+    for words, message in (
+        (["--regex", ""], "--regex: the regex grammar is empty"),
+        (["--lark", str(tmp_path)], f"{tmp_path}: Is a directory"),
+        (["--adapter", str(tmp_path / "none")], "none: there is no such folder"),
+        (["-m", "http://localhost:1/v1#m", "--kv", "int8"], "--kv is for models on this machine"),
+        (["-m", "http://localhost:1/v1#m", "--adapter", str(tmp_path)], "--adapter is for models on this machine"),
+        (["-m", "http://localhost:1/v1#m", "--think-limit", "9"], "think_limit is 9, but the OpenAI API"),
+        (["-m", "http://localhost:1/v1#m", "--regex", "a"], "the grammar is a regex one"),
+    ):
+        assert main(["ask", "hi", *words]) == 2, words
+        assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["ask", "hi", "--regex", "a", "--lark", "b"])
+
+
+def test_a_schema_is_closed_where_it_says_nothing() -> None:
+    def shut(schema: dict[str, Any]) -> dict[str, Any]:
+        return {**schema, "additionalProperties": False}
+
+    assert closed(PERSON) == shut(PERSON)
+    ref = {"$ref": "#/$defs/p"}
+    nested = {"properties": {"p": ref, "l": {"items": PERSON}, "q": {"anyOf": [PERSON, True]}}, "$defs": {"p": PERSON}}
+    assert closed(nested) == shut(
+        {
+            "properties": {"p": ref, "l": {"items": shut(PERSON)}, "q": {"anyOf": [shut(PERSON), True]}},
+            "$defs": {"p": shut(PERSON)},
+        }
+    )
+    for schema in (
+        True,
+        {"type": "object"},
+        {"enum": [PERSON]},
+        {**PERSON, "additionalProperties": True},
+        {**PERSON, "patternProperties": {"^x": True}},
+        {**PERSON, "required": ["other"]},
+        {**PERSON, "minProperties": 3},
+        {"allOf": [PERSON, {"properties": {"b": True}}]},
+        {"properties": {"a": True}, "anyOf": [{"properties": {"b": True}}, True]},
+        {"properties": {"a": {**PERSON, "$ref": "#/$defs/x"}}, "$defs": {"x": PERSON}},
+        {"if": PERSON, "then": {"properties": {"b": True}}},
+    ):
+        assert closed(schema) == schema
+
+
+@pytest.mark.usefixtures("default_model")
+def test_ask_answers_in_json(capsys, tmp_path) -> None:
+    file = tmp_path / "person.json"
+    file.write_text(json.dumps(PERSON))
+    words = ["ask", "--seed", "1", "--max-tokens", "100", "--schema", str(file)]
+    assert main([*words, "Invent a person"]) == 0
+    person = json.loads(capsys.readouterr().out)
+    assert person.keys() == {"name", "age"}
+    assert isinstance(person["name"], str)
+    assert isinstance(person["age"], int)
+    assert main([*words, "--max-tokens", "3", "Invent a person"]) == 1  # half a JSON text is no answer
+    assert "cut off" in capsys.readouterr().err
+    file.write_text('{"type": "object", "properties": {"a": {"type": "string", "format": "no-such-format"}}}')
+    assert main([*words, "hi"]) == 2
+    error = capsys.readouterr().err
+    assert "the json_schema grammar does not compile" in error
+    assert "no-such-format" in error
+
+
+@pytest.mark.usefixtures("default_model")
+def test_chat_answers_by_a_pattern_under_other_settings(capsys, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Pick a number.\nAnother one.\n"))
+    words = ["--kv", "int8", "--presence-penalty", "0.5", "--frequency-penalty", "0.5", "-t", "0"]
+    assert main(["chat", "--json", "--regex", "[0-9]{2}", *words]) == 0
+    replies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [reply["text"].isdigit() and len(reply["text"]) for reply in replies] == [2, 2]
 
 
 @pytest.mark.usefixtures("default_model")

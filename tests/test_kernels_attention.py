@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from phiforge.kernels import attention
+from phiforge.kernels import pool as pool_of_blocks
 from phiforge.kernels.attention import BLOCK, Plan, Pool, Run, attend, attend_qkv
 from phiforge.kernels.elementwise import rotate
+from phiforge.kernels.pool import DTYPES
+from phiforge.kernels.pool import NATIVE as NATIVE_DTYPES
 
 PATHS = ["native", "torch"]
 
@@ -85,13 +88,14 @@ class Forest:
 def path(request, monkeypatch) -> str:
     if request.param == "torch":
         monkeypatch.setattr(attention, "_kernels", lambda: None)
+        monkeypatch.setattr(pool_of_blocks, "_store_kernel", lambda: None)
     elif not attention._kernels():
         pytest.skip("no compiled kernels here")
     return request.param
 
 
 @pytest.mark.parametrize("seed", range(30))
-@pytest.mark.parametrize("dtype", attention.DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_any_tree_of_runs_is_one_softmax_per_row(path: str, seed: int, dtype: torch.dtype) -> None:
     G, R, D = random.Random(seed).choice([(1, 1, 8), (3, 3, 64), (2, 5, 24), (2, 1, 96), (1, 7, 40), (2, 4, 128)])
     forest = Forest(seed, G, R, D, aligned=seed % 3 > 0)
@@ -123,7 +127,7 @@ def native() -> None:
         pytest.skip("no compiled kernels here")
 
 
-NATIVE = pytest.mark.parametrize("dtype", list(attention.NATIVE), ids=str)
+NATIVE = pytest.mark.parametrize("dtype", list(NATIVE_DTYPES), ids=str)
 
 
 def sequences(
@@ -214,7 +218,7 @@ def test_extreme_scores_are_neither_lost_nor_infinite(path: str) -> None:
     torch.testing.assert_close(out[:, 0].double(), scores.softmax(-1) @ v[:, 0].double(), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", attention.DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("given", [False, True])
 def test_one_call_rotates_stores_and_attends(path: str, dtype: torch.dtype, given: bool) -> None:
     torch.manual_seed(1)
@@ -238,7 +242,7 @@ def test_one_call_rotates_stores_and_attends(path: str, dtype: torch.dtype, give
     torch.testing.assert_close(result.view(T, H, D), expected, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", attention.DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_store_puts_tokens_where_they_belong(path: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     for G, D, slots in ((2, 24, [17, 3, 40, 41, 15]), (3, 64, [31]), (1, 8, [0, 1, 2])):
@@ -284,7 +288,7 @@ def test_copied_blocks_are_equal_in_all_layers(dtype: torch.dtype) -> None:
 
 
 def test_a_block_takes_what_its_tensors_take() -> None:
-    for dtype in attention.DTYPES:
+    for dtype in DTYPES:
         pool = Pool(3, 4, 2, 8, dtype)
         tensors = (*pool.keys, *pool.values, *pool.key_scales, *pool.value_scales)
         assert sum(tensor.nbytes for tensor in tensors) == 4 * Pool.bytes_per_block(3, 2, 8, dtype)

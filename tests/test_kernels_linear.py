@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from phiforge.kernels import native
 from phiforge.kernels.formats import Packed, dequantize, quantize
-from phiforge.kernels.linear import product
+from phiforge.kernels.linear import GROUP, product
 
 FORMATS = [("int8", 0), ("int4", 32), ("int4", 64), ("bf16", 0)]
 NATIVE = [pytest.param(True, marks=pytest.mark.skipif(native.library() is None, reason="no library here")), False]
@@ -32,9 +32,11 @@ def expected(x: torch.Tensor, packed: Packed) -> torch.Tensor:
     w = dequantize(packed).double()
     if packed.kind == "bf16":
         return x.double() @ w.t()
-    largest = x.abs().amax(1, keepdim=True)
-    q = (x * (torch.full_like(largest, 127) / largest)).round()
-    return q.double() @ w.t() * (largest / 127)
+    group = packed.group or GROUP
+    groups = F.pad(x, (0, -packed.k % group)).unflatten(1, (-1, group))
+    largest = groups.abs().amax(2, keepdim=True).clamp(min=1e-30)
+    q = (groups * (torch.full_like(largest, 127) / largest)).round()
+    return (q.double() * (largest / 127)).flatten(1)[:, : packed.k] @ w.t()
 
 
 @pytest.mark.parametrize("on", NATIVE)
@@ -143,7 +145,7 @@ def test_quantised_is_close_to_the_weight_itself() -> None:
 def test_the_setting_is_obeyed(setting: str) -> None:
     program = (
         "import torch; from phiforge.kernels import native; from phiforge.kernels.formats import quantize;"
-        "from phiforge.kernels.linear import product; torch.manual_seed(0);"
+        "from phiforge.kernels.linear import GROUP, product; torch.manual_seed(0);"
         "p = quantize(torch.randn(40, 64), 'int8'); x = torch.randn(3, 64);"
         "assert (product(x, p) - product(x, p, native=False)).abs().max() < 1e-4; print(native.variant())"
     )

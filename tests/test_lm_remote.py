@@ -25,8 +25,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phiforge.chat.parse import Call, MalformedCall, Said, Thought, parse_turn
+from phiforge.engine.grammar import Grammar
 from phiforge.engine.request import Sampling
-from phiforge.lm import Delta, Reply, TokenLogprob, open_model
+from phiforge.engine.thinking import Thinking
+from phiforge.lm import Delta, Options, Reply, TokenLogprob, open_model
 from phiforge.lm import remote as remote_module
 from phiforge.lm.remote import EndpointError, RemoteModel
 from phiforge.lm.wire import Choices, ServerSentEvents, wire_messages
@@ -401,6 +403,22 @@ def test_many_samples_of_one_question(server: Server, lm: RemoteModel) -> None:
     ]
     assert [r.tokens for r in replies] == [2, 6, 3]  # 11, shared out as 1 : 3 : 1
     assert server.asked[0]["n"] == 3
+
+
+def test_usage_in_detail(server: Server, lm: RemoteModel) -> None:
+    details: dict[str, Any] = usage(40, 30)
+    details["usage"]["completion_tokens_details"] = {"reasoning_tokens": 20, "audio_tokens": None}
+    details["usage"]["prompt_tokens_details"] = {"cached_tokens": 32}
+    chunks = [delta(0, reasoning_content="h"), delta(1, reasoning_content="hmm"), delta(0, content="a", finish="stop")]
+    bare = usage(40, 30)
+    bare["usage"]["completion_tokens_details"] = None
+    server.script = [sends(*chunks, delta(1, content="b", finish="stop"), what) for what in (details, bare)]
+    replies = lm.chat(HI, n=2)
+    assert [(r.thought_tokens, r.cached_tokens, r.tokens) for r in replies] == [
+        (5, 32, 15),
+        (15, 32, 15),
+    ]  # 20 as 1 : 3
+    assert [(r.thought_tokens, r.cached_tokens) for r in lm.chat(HI, n=2)] == [(0, 0), (0, 0)]
 
 
 def test_a_server_that_does_not_know_n(lm: RemoteModel) -> None:
@@ -870,6 +888,55 @@ def test_sampling_fields(server: Server, opened: Callable[..., RemoteModel]) -> 
         "top_p": 1.0,
         "max_completion_tokens": 5,
     }
+
+
+def test_penalties_biases_and_schemas_go_out_as_openai_s(server: Server, opened: Callable[..., RemoteModel]) -> None:
+    lm = opened()
+    schema = {"type": "object", "properties": {"b": {"type": "integer"}, "a": {"type": "string"}}}
+    penalised = Sampling(frequency_penalty=0.5, presence_penalty=-1, logit_bias={7: -100, 8: 2.5})
+    for sampling in (
+        penalised,
+        Sampling(grammar=Grammar.json_schema(schema)),
+        Sampling(grammar=Grammar.json_object()),
+        Sampling(),
+    ):
+        lm.check(sampling)
+        lm.chat(HI, sampling=sampling)
+    first, second, third, plain = server.asked
+    assert (first["frequency_penalty"], first["presence_penalty"]) == (0.5, -1)
+    assert first["logit_bias"] == {"7": -100, "8": 2.5}
+    wanted = {"name": "answer", "schema": schema, "strict": True}
+    assert second["response_format"] == {"type": "json_schema", "json_schema": wanted}
+    assert list(second["response_format"]["json_schema"]["schema"]["properties"]) == ["b", "a"]
+    assert third["response_format"] == {"type": "json_object"}
+    assert plain.keys() == {"model", "messages", "stream", "stream_options", "temperature", "top_p"}
+
+
+@pytest.mark.parametrize(
+    ("sampling", "options", "told"),
+    [
+        (Sampling(grammar=Grammar.regex("a+")), None, "grammar is a regex one"),
+        (Sampling(grammar=Grammar.lark('start: "a"')), None, "grammar is a lark one"),
+        (Sampling(logit_bias={3: float("-inf")}), None, "logit_bias of token 3 is -inf"),
+        (Sampling(thinking=Thinking(close=(1,), begun=True)), None, "`thinking`"),
+        (None, Options(think_limit=0), "think_limit is 0"),
+        (None, Options(think_soft_limit=9), "think_soft_limit is 9"),
+        (None, Options(adapter="sql"), "adapter is 'sql'"),
+    ],
+)
+def test_what_only_our_own_models_do_is_refused_by_name(
+    server: Server, lm: RemoteModel, sampling: Sampling | None, options: Options | None, told: str
+) -> None:
+    for ask in (lm.check, lambda *given: lm.chat(HI, sampling=given[0], options=given[1])):
+        with pytest.raises(ValueError, match=told):
+            ask(sampling, options)
+    assert server.asked == []
+
+
+def test_scores_are_refused(lm: RemoteModel) -> None:
+    for ask in (lambda: lm.score([("a", "b")]), lambda: lm.score_chat(HI, ["b"])):
+        with pytest.raises(ValueError, match="cannot score given texts"):
+            ask()
 
 
 def test_openai_itself_wants_max_completion_tokens(opened: Callable[..., RemoteModel]) -> None:

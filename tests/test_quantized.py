@@ -17,7 +17,8 @@ from phiforge.model import checkpoint, quantized_files
 from phiforge.model.checkpoint import CheckpointError, SafetensorsFolder
 from phiforge.model.config import PRESETS, ModelConfig, shrink
 from phiforge.model.quantized import QuantizedEmbedding, QuantizedLinear, quantize, scheme_of, update
-from phiforge.model.quantized_files import QuantizedFolder, convert_quantized, read_scheme, save_quantized
+from phiforge.model.quantized_files import convert_quantized, read_scheme, save_quantized
+from phiforge.model.quantized_source import QuantizedFolder
 
 Factory = Callable[..., Any]
 # phi-4-mini ties its embeddings, phi-4 does not.
@@ -70,10 +71,9 @@ def test_a_network_computes_with_what_it_keeps(network: Factory) -> None:
 
 
 def test_the_output_layer_may_have_a_kind_of_its_own(network: Factory) -> None:
-    model = quantize(network(MINI), "int4", head="int8")
+    model = quantize(network(MINI), "int4")
     assert (model.lm_head.kind, model.layers[0].mlp.down_proj.kind) == ("int8", "int4")
-
-    model = quantize(network(LARGE), "int4", group=64)
+    model = quantize(network(LARGE), "int4", group=64, head="int4")
     assert (model.lm_head.group, model.layers[0].mlp.down_proj.group) == (32, 64)
 
 
@@ -239,6 +239,6 @@ def test_an_update_that_does_not_fit_changes_nothing(network: Factory) -> None:
 
 def test_moving_a_network_keeps_its_bits(network: Factory) -> None:
     model = quantize(network(MINI), "int4").to(torch.float64)
-    assert model.lm_head.scales.dtype == torch.float16
+    assert model.layers[0].mlp.down_proj.scales.dtype == torch.float16
     assert model.embed_tokens.scales.dtype == torch.float32
     assert quantized_files.scheme_of(model) is not None

@@ -24,7 +24,7 @@ class Transformers:
         ids = torch.tensor(prompts)
         arrivals = Arrivals()
         cache = DynamicCache(config=self.model.config)
-        logits = self.model(ids, past_key_values=cache, logits_to_keep=1).logits[:, -1].repeat_interleave(n, 0)
+        logits = self.model(ids, cache=cache, logits_to_keep=1).logits[:, -1].repeat_interleave(n, 0)
         if n > 1:
             cache.batch_repeat_interleave(n)
         for step in range(new):
@@ -32,7 +32,7 @@ class Transformers:
             token = candidates.gather(-1, torch.multinomial(values.softmax(-1), 1))
             arrivals.tick()
             if step < new - 1:
-                logits = self.model(token, past_key_values=cache, logits_to_keep=1).logits[:, -1]
+                logits = self.model(token, cache=cache, logits_to_keep=1).logits[:, -1]
         return arrivals
 
 

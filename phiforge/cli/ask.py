@@ -9,12 +9,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from phiforge.cli import WrongWords
-from phiforge.cli.options import Screen, add_model_options, note_ending, open_lm, printable, sampling_of, speed_line
+from phiforge.cli.options import (
+    Screen,
+    add_model_options,
+    grammar_of,
+    note_ending,
+    open_lm,
+    printable,
+    settings_of,
+    speed_line,
+)
 from phiforge.records import Message
 
 if TYPE_CHECKING:
     from phiforge.engine.request import Sampling
-    from phiforge.lm import LanguageModel, Reply
+    from phiforge.lm import LanguageModel, Options, Reply
 
 MAX_TOKENS = 1024  # where neither the words nor the checkpoint say: a small model that has lost its thread never stops
 VOTING_TEMPERATURE = 0.7  # votes need variety
@@ -37,35 +46,39 @@ def run(args: argparse.Namespace) -> int:
         raise WrongWords(f"--votes must be 1 or more, not {args.votes}")
     messages = [Message("system", args.system)] if args.system else []
     messages.append(Message("user", question))
+    grammar = grammar_of(args)
     with open_lm(args) as lm:
-        sampling = sampling_of(args, lm.defaults)
+        sampling, options = settings_of(args, lm, grammar)
         if sampling.max_tokens is None:
             sampling = replace(sampling, max_tokens=MAX_TOKENS)
         if args.votes > 1:
             if args.temperature is None:
                 sampling = replace(sampling, temperature=max(sampling.temperature, VOTING_TEMPERATURE))
-            return _vote(lm, messages, sampling, args.votes, args.json)
-        return _answer(lm, messages, sampling, args.json)
+            return _vote(lm, messages, sampling, options, args.votes, args.json)
+        return _answer(lm, messages, sampling, options, args.json)
 
 
-def _answer(lm: LanguageModel, messages: list[Message], sampling: Sampling, as_json: bool) -> int:
-    replies, screen = _stream(lm, messages, sampling, 1, quiet=as_json)
+def _answer(lm: LanguageModel, messages: list[Message], sampling: Sampling, options: Options, as_json: bool) -> int:
+    replies, screen = _stream(lm, messages, sampling, options, 1, quiet=as_json)
     (reply,) = replies
+    cut = sampling.grammar is not None and reply.finish_reason == "length"  # half a JSON text is none
     if as_json:
         print(json.dumps({"model": lm.name, **_reply_json(reply), **screen.speed(reply.tokens)}, ensure_ascii=False))
-        return 0
+        return int(cut)
     if note := note_ending(reply):
         print(f"({note})", file=sys.stderr)
     print(f"\n{lm.name}: {speed_line(screen.speed(reply.tokens))}", file=sys.stderr)
-    return 0
+    return int(cut)
 
 
-def _vote(lm: LanguageModel, messages: list[Message], sampling: Sampling, votes: int, as_json: bool) -> int:
+def _vote(
+    lm: LanguageModel, messages: list[Message], sampling: Sampling, options: Options, votes: int, as_json: bool
+) -> int:
     from phiforge.verify.math import cluster, extract_answer
 
     if not as_json:
         print(f"One of {votes} samples, aloud:\n", file=sys.stderr)
-    replies, screen = _stream(lm, messages, sampling, votes, quiet=as_json)
+    replies, screen = _stream(lm, messages, sampling, options, votes, quiet=as_json)
     votes = len(replies)  # fewer than asked for, if Ctrl-C cut it short
     speed = screen.speed(sum(reply.tokens for reply in replies))
     answers = [extract_answer(reply.message.text) if reply.thought_closed else None for reply in replies]
@@ -101,15 +114,18 @@ def _vote(lm: LanguageModel, messages: list[Message], sampling: Sampling, votes:
 
 
 def _stream(
-    lm: LanguageModel, messages: list[Message], sampling: Sampling, n: int, *, quiet: bool
+    lm: LanguageModel, messages: list[Message], sampling: Sampling, options: Options, n: int, *, quiet: bool
 ) -> tuple[list[Reply], Screen]:
-    """All replies in order; the first sample is shown as it comes, then how many have finished. Ctrl-C ends the rest."""
+    """All replies in order; the first sample is shown as it comes, then how many have finished. Ctrl-C ends the rest.
+
+    An answer that follows a grammar is for a program to read: it has the standard output for itself.
+    """
     from phiforge.lm import Reply
 
-    screen, replies = Screen(), []
+    screen, replies = Screen(thoughts=sys.stderr if sampling.grammar else None), []
     progress = not quiet and n > 1 and sys.stderr.isatty()
     try:
-        for item in lm.stream(messages, sampling=sampling, n=n):
+        for item in lm.stream(messages, sampling=sampling, n=n, options=options):
             screen.note_first()
             if isinstance(item, Reply):
                 replies.append(item)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phiforge.cli.ask import MAX_TOKENS
-from phiforge.cli.options import Screen, add_model_options, note_ending, open_lm, sampling_of, speed_line
+from phiforge.cli.options import Screen, add_model_options, grammar_of, note_ending, open_lm, settings_of, speed_line
 from phiforge.records import Message, read_jsonl, write_jsonl
 
 if TYPE_CHECKING:
     from phiforge.engine.request import Sampling
-    from phiforge.lm import LanguageModel, Reply
+    from phiforge.lm import LanguageModel, Options, Reply
 
 HELP = '''  /help            this list
   /reset           forget the conversation (the system message stays)
@@ -36,11 +36,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    grammar = grammar_of(args)
     with open_lm(args) as lm:
-        sampling = sampling_of(args, lm.defaults)
+        sampling, options = settings_of(args, lm, grammar)
         if sampling.max_tokens is None:
             sampling = replace(sampling, max_tokens=MAX_TOKENS)
-        talk = Talk(lm, sampling, args.system)
+        talk = Talk(lm, sampling, options, args.system)
         if args.load:
             talk.load(args.load)
         return _machine(talk) if args.json else _person(talk)
@@ -49,9 +50,10 @@ def run(args: argparse.Namespace) -> int:
 class Talk:
     """The conversation so far, and how it goes on."""
 
-    def __init__(self, lm: LanguageModel, sampling: Sampling, system: str | None) -> None:
+    def __init__(self, lm: LanguageModel, sampling: Sampling, options: Options, system: str | None) -> None:
         self.lm = lm
         self.sampling = sampling
+        self.options = options
         self.messages: list[Message] = []
         self.start(system)
 
@@ -85,7 +87,7 @@ class Talk:
         partial = Writing(0)
         reply = None
         try:
-            for item in self.lm.stream(asked, sampling=self.sampling):
+            for item in self.lm.stream(asked, sampling=self.sampling, options=self.options):
                 if isinstance(item, Reply):
                     reply = item
                     continue

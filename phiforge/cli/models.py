@@ -81,15 +81,24 @@ def _print_installed(models: list[Installed]) -> None:
 
     from phiforge.store.catalogue import DEFAULT_MODEL
     from phiforge.store.home import models_dir, size_text
+    from phiforge.store.models import quantised
 
     if not models:
         print(f"No model is here yet ({models_dir()}). `phiforge pull {DEFAULT_MODEL}` brings in a small one.")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "family", "size", "licence", "format", "path"):
+    for column in ("name", "family", "size", "licence", "format", "quantised", "path"):
         table.add_column(column, justify="right" if column == "size" else "left", no_wrap=True)
     for m in models:
-        table.add_row(m.name, m.family, size_text(m.bytes), m.licence or "unknown", m.format, m.path)
+        table.add_row(
+            m.name,
+            m.family,
+            size_text(m.bytes),
+            m.licence or "unknown",
+            m.format,
+            " ".join(quantised(m.name)) or "-",
+            m.path,
+        )
     _print_table(table)
 
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TextIO
 
 from phiforge.chat.parse import Call, MalformedCall, Said, Thought
 from phiforge.cli import WrongWords
+from phiforge.cli.schema import closed
 from phiforge.store.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from phiforge.engine.grammar import Grammar
     from phiforge.engine.request import Sampling
-    from phiforge.lm import Delta, LanguageModel, Reply
+    from phiforge.lm import Delta, LanguageModel, Options, Reply
 
-SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed", "max_tokens")
+PENALTIES = ("repetition_penalty", "frequency_penalty", "presence_penalty")
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", *PENALTIES, "seed", "max_tokens")
+KV_DTYPES = {"auto": "auto", "bf16": "bfloat16", "int8": "int8"}
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Words for which model to load, how to sample from it, and what to tell it first."""
+    """Words for which model to load, how to sample from it, what its answers must be, and what to tell it first."""
     model = parser.add_argument_group("model")
     model.add_argument(
         "-m",
@@ -41,17 +47,36 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default="recompute",
         help="where phi-4-mini passes 4096 tokens: read all again (exact), or use long factors from the start",
     )
+    model.add_argument("--adapter", metavar="FOLDER", type=Path, help="a LoRA adapter for the model, as peft saves it")
+    model.add_argument(
+        "--kv", choices=KV_DTYPES, default="auto", help="how keys and values are kept: int8 takes a quarter of fp32"
+    )
     sampling = parser.add_argument_group("sampling (default: what the model's authors recommend)")
     sampling.add_argument("-t", "--temperature", type=float, help="0 is greedy")
     sampling.add_argument("--top-k", type=int)
     sampling.add_argument("--top-p", type=float)
     sampling.add_argument("--min-p", type=float)
     sampling.add_argument("--repetition-penalty", type=float)
+    sampling.add_argument("--frequency-penalty", type=float, help="for each time that a token has been said")
+    sampling.add_argument("--presence-penalty", type=float, help="for a token that has been said")
     sampling.add_argument("--seed", type=int, help="same seed, same tokens")
     sampling.add_argument("--max-tokens", type=int, help="of the answer, thought included")
     sampling.add_argument(
         "--stop", action="append", default=[], metavar="TEXT", help="end before this text; repeatable"
     )
+    answer = parser.add_argument_group("the answer")
+    answer.add_argument(
+        "--think-limit", type=int, metavar="N", help="close the thought after N tokens (a model that thinks)"
+    )
+    grammar = answer.add_mutually_exclusive_group()
+    grammar.add_argument(
+        "--schema",
+        metavar="FILE",
+        type=Path,
+        help="the answer is JSON that this JSON Schema describes, without properties that it does not name",
+    )
+    grammar.add_argument("--regex", metavar="PATTERN", help="the whole answer matches this regular expression")
+    grammar.add_argument("--lark", metavar="FILE", type=Path, help="the answer follows this Lark grammar")
     parser.add_argument("-s", "--system", help="the system message")
 
 
@@ -60,11 +85,16 @@ def open_lm(args: argparse.Namespace) -> LanguageModel:
     from phiforge.lm import open_model
 
     if args.model.startswith(("http://", "https://")):
+        if args.adapter or args.kv != "auto":
+            word = "--adapter" if args.adapter else "--kv"
+            raise WrongWords(f"{word} is for models on this machine, and {args.model} is an endpoint")
         # What OpenAI's protocol has no field for goes as many servers (vLLM, llama.cpp) take it.
         names = ("top_k", "min_p", "repetition_penalty")
         return open_model(args.model, extra={n: getattr(args, n) for n in names if getattr(args, n) is not None})
     from phiforge.store import models as store
 
+    if args.adapter and not args.adapter.is_dir():
+        raise WrongWords(f"--adapter {args.adapter}: there is no such folder")
     try:
         store.find(args.model)
     except store.NotInstalled:
@@ -75,7 +105,14 @@ def open_lm(args: argparse.Namespace) -> LanguageModel:
         print(f"Fetching {DEFAULT_MODEL} (93 MB, once) ...", file=sys.stderr)
         fetch(DEFAULT_MODEL)
     import_torch_quickly()
-    return open_model(args.model, dtype=args.dtype, device=args.device, long_rope=args.long_rope)
+    return open_model(
+        args.model,
+        dtype=args.dtype,
+        device=args.device,
+        long_rope=args.long_rope,
+        kv_dtype=KV_DTYPES[args.kv],
+        adapters={_adapter_name(args): args.adapter} if args.adapter else None,
+    )
 
 
 def import_torch_quickly() -> None:
@@ -93,21 +130,56 @@ def import_torch_quickly() -> None:
         del sys.modules[name]
 
 
-def sampling_of(args: argparse.Namespace, defaults: Sampling) -> Sampling:
-    """The model's defaults with what the words change."""
-    given = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
+def grammar_of(args: argparse.Namespace) -> Grammar | None:
+    """The grammar that the words give, read and looked at as far as that goes without a model."""
+    if args.regex is None and not args.schema and not args.lark:
+        return None
+    from phiforge.engine.grammar import Grammar
+
     try:
-        return replace(defaults, **given, stop=(*defaults.stop, *args.stop))
+        if args.regex is not None:
+            return Grammar.regex(args.regex)
+        if args.schema:
+            asked = Grammar.json_schema(args.schema.read_text(encoding="utf-8"))
+            return Grammar.json_schema(closed(json.loads(asked.text)))
+        return Grammar.lark(args.lark.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongWords(f"{error.filename}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise WrongWords(f"{args.schema or args.lark} is not UTF-8 text: {error}") from None
+    except ValueError as error:
+        raise WrongWords(f"{args.schema or args.lark or '--regex'}: {error}") from None
+
+
+def settings_of(args: argparse.Namespace, lm: LanguageModel, grammar: Grammar | None) -> tuple[Sampling, Options]:
+    """The model's defaults with what the words change, and whatever else each call takes. Raises WrongWords for what
+    makes no sense, or what this model cannot do."""
+    from phiforge.lm import Options
+
+    given = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
+    options = Options(think_limit=args.think_limit, adapter=_adapter_name(args) if args.adapter else None)
+    try:
+        sampling = replace(lm.defaults, **given, stop=(*lm.defaults.stop, *args.stop), grammar=grammar)
+        lm.check(sampling, options)
     except ValueError as error:
         raise WrongWords(error) from None
+    return sampling, options
+
+
+def _adapter_name(args: argparse.Namespace) -> str:
+    return args.adapter.resolve().name
 
 
 class Screen:
-    """Writes one answer as it comes: the thought dimmed, then the text, tool calls on lines of their own."""
+    """Writes one answer as it comes: the thought dimmed, then the text, tool calls on lines of their own.
 
-    def __init__(self, out: TextIO | None = None) -> None:
-        self.out = out or sys.stdout
-        self.colour = self.out.isatty() and "NO_COLOR" not in os.environ
+    `thoughts` is where thoughts go if not to `out`.
+    """
+
+    def __init__(self, out: TextIO | None = None, thoughts: TextIO | None = None) -> None:
+        self.out: TextIO = out or sys.stdout
+        self.thoughts: TextIO = thoughts or self.out
+        self.colour = self.thoughts.isatty() and "NO_COLOR" not in os.environ
         self.first: float | None = None
         self.start = time.perf_counter()
         self._dimmed = False
@@ -122,11 +194,13 @@ class Screen:
         match delta.event:
             case Thought(text):
                 self._dim(True)
-                self._write(text)
+                self._write(text, self.thoughts)
             case Said(text):
                 if self._dimmed:
-                    self._write("\n\n")
                     text = text.lstrip("\n")
+                    if not text:
+                        return
+                    self._write("\n\n", self.thoughts)
                 self._dim(False)
                 self._write(text)
             case Call(call):
@@ -156,12 +230,14 @@ class Screen:
 
     def _dim(self, on: bool) -> None:
         if self.colour and on != self._dimmed:
-            self.out.write("\x1b[2m" if on else "\x1b[0m")
+            self.thoughts.write("\x1b[2m" if on else "\x1b[0m")
+            self.thoughts.flush()
         self._dimmed = on
 
-    def _write(self, text: str) -> None:
-        self.out.write(printable(text))
-        self.out.flush()
+    def _write(self, text: str, out: TextIO | None = None) -> None:
+        out = out or self.out
+        out.write(printable(text))
+        out.flush()
 
 
 def printable(text: str) -> str:

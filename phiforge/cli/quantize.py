@@ -34,7 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--kind", choices=("int8", "int4", "bf16"), default="int4", help="default: %(default)s")
     parser.add_argument("--group", type=int, choices=(32, 64), default=32, help="weights that share a scale at int4")
-    parser.add_argument("--head", choices=("int8", "int4", "bf16"), help="the output layer's kind, if another")
+    parser.add_argument(
+        "--head", choices=("int8", "int4", "bf16"), help="the output layer's kind (default: int8, or bf16 at bf16)"
+    )
     parser.add_argument("-o", "--out", type=Path, help="the folder to write (default: ./MODEL-KIND)")
     parser.add_argument("--text", type=Path, help="measure on this file's text instead of a short built-in one")
     parser.add_argument("--force", action="store_true", help="replace a model folder that is there already")

@@ -6,9 +6,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from typing import TypeVar
 
 from phiforge.engine.engine import Engine
 from phiforge.engine.request import Event, Failed, Finished, Request, Score, Scored
+
+T = TypeVar("T")
 
 
 class Stream:
@@ -100,6 +104,19 @@ class Driver:
         """End a request; unknown and finished ones are ignored."""
         self._order(lambda: self.engine.cancel(request_id))
 
+    def call(self, work: Callable[[Engine], T]) -> T:
+        """Run `work` on the engine between two steps, in the driver's thread; wait for what it returns or raises."""
+        result: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result.set_result(work(self.engine))
+            except BaseException as error:  # whatever it is, it is the caller's, and the thread has others
+                result.set_exception(error)
+
+        self._order(run)
+        return result.result()
+
     def close(self) -> None:
         """Stop the thread; streams that are still open raise RuntimeError."""
         with self._ordered:
@@ -119,12 +136,13 @@ class Driver:
             with self._ordered:
                 while not (self._orders or self.engine.busy or self._closed):
                     self._ordered.wait()
-                if self._closed:
-                    break
+                closed = self._closed
                 orders = list(self._orders)
                 self._orders.clear()
-            for order in orders:
+            for order in orders:  # those that came before the end too: someone may be waiting for each
                 order()
+            if closed:
+                break
             try:
                 events = self.engine.step() if self.engine.busy else []
             except Exception as error:

@@ -21,106 +21,18 @@ from torch import Tensor
 
 from phiforge.kernels.elementwise import rotate
 from phiforge.kernels.native import kernel
+from phiforge.kernels.pool import BLOCK, Pool, readable
 
-BLOCK = 16  # tokens of a block
 SCORES = 1 << 25  # scores that the torch path holds at once, 128 MB of fp32
-DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int8)
-NATIVE = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}  # what the kernels read, and their numbers for it
 
 
 @cache
 def _kernels() -> tuple[Callable[..., None], ...] | None:
-    attend, store, qkv = (kernel(name, c_char_p) for name in ("attend", "store_tokens", "attend_qkv"))
-    return (attend, store, qkv) if attend and store and qkv else None
+    plain, qkv = kernel("attend", c_char_p), kernel("attend_qkv", c_char_p)
+    return (plain, qkv) if plain and qkv else None
 
 
-_ATTEND_CALL, _STORE_CALL, _QKV_CALL = Struct("7q").pack, Struct("8q").pack, Struct("12q").pack  # attention.h
-
-
-class Pool:
-    """Keys and values of every layer of one network. Memory that no block has touched yet costs nothing on Linux.
-
-    Per layer: keys [n_blocks, G, D, BLOCK] (a block's keys are stored transposed), values [n_blocks, G, BLOCK, D]. In
-    int8 each token's key and value of a head have one scale, [n_blocks, G, BLOCK] fp32, and lie in -127..127.
-    """
-
-    def __init__(
-        self,
-        n_layers: int,
-        n_blocks: int,
-        n_kv_heads: int,
-        head_dim: int,
-        dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        if dtype not in DTYPES:
-            raise ValueError(f"a pool cannot hold {dtype}; take one of {', '.join(map(str, DTYPES))}")
-        self.n_blocks, self.n_kv_heads, self.head_dim = n_blocks, n_kv_heads, head_dim
-        self.dtype, self.device = dtype, torch.device(device)
-
-        def empty(shape: tuple[int, ...], dtype: torch.dtype) -> list[Tensor]:
-            return [torch.empty(n_blocks, n_kv_heads, *shape, dtype=dtype, device=device) for _ in range(n_layers)]
-
-        self.keys = empty((head_dim, BLOCK), dtype)
-        self.values = empty((BLOCK, head_dim), dtype)
-        scaled = dtype == torch.int8
-        self.key_scales = empty((BLOCK,), torch.float32) if scaled else []
-        self.value_scales = empty((BLOCK,), torch.float32) if scaled else []
-        # attention.h, PoolLayer
-        self._native: list[array[int]] = []
-        if self.device.type == "cpu" and dtype in NATIVE and head_dim % 8 == 0:
-            for layer in range(n_layers):
-                scales = [x[layer].data_ptr() if scaled else 0 for x in (self.key_scales, self.value_scales)]
-                data = [self.keys[layer].data_ptr(), self.values[layer].data_ptr()]
-                self._native.append(array("q", [*data, *scales, NATIVE[dtype], n_kv_heads, head_dim]))
-        self.layers = [fields.buffer_info()[0] for fields in self._native]  # where the kernels find each layer
-
-    @staticmethod
-    def bytes_per_block(n_layers: int, n_kv_heads: int, head_dim: int, dtype: torch.dtype) -> int:
-        """What one block of all layers takes: a budget divided by this is a pool's `n_blocks`."""
-        token = head_dim * dtype.itemsize + (4 if dtype == torch.int8 else 0)
-        return 2 * n_layers * n_kv_heads * BLOCK * token
-
-    def store(self, layer: int, k: Tensor, v: Tensor, slots: Tensor) -> None:
-        """Put k and v [T, G, D] of T tokens at slots int64 [T], all different; slot = block * BLOCK + place in it."""
-        kernels = _kernels()
-        if kernels and self.layers and _readable(k) and _readable(v) and slots.is_contiguous():
-            tokens = slots.shape[0]
-            threads = torch.get_num_threads() if tokens > 1 else 1
-            kv = (k.data_ptr(), k.stride(0), v.data_ptr(), v.stride(0))
-            kernels[1](_STORE_CALL(*kv, slots.data_ptr(), tokens, self.layers[layer], threads))
-            return
-        block, place = slots // BLOCK, slots % BLOCK
-        if self.key_scales:
-            k, k_scale = _quantize(k)
-            v, v_scale = _quantize(v)
-            self.key_scales[layer][block, :, place] = k_scale
-            self.value_scales[layer][block, :, place] = v_scale
-        self.keys[layer][block, :, :, place] = k.to(self.dtype)
-        self.values[layer][block, :, place] = v.to(self.dtype)
-
-    def copy(self, source: int | Sequence[int], target: int | Sequence[int]) -> None:
-        """Copy whole blocks, of every layer; lists copy pair by pair, all sources read before any target is written."""
-        here = torch.tensor([source] if isinstance(source, int) else list(source), device=self.device)
-        there = torch.tensor([target] if isinstance(target, int) else list(target), device=self.device)
-        if len(here) != len(there):
-            raise ValueError(f"{len(here)} blocks cannot be copied to {len(there)}")
-        for tensor in (*self.keys, *self.values, *self.key_scales, *self.value_scales):
-            tensor[there] = tensor[here]
-
-
-def _quantize(x: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 of x [T, G, D] and its scales [T, G]."""
-    x = x.float()
-    scale = x.abs().amax(dim=-1) / 127
-    inverse = torch.where(scale > 2.0**-100, 1 / scale, 0)
-    return (x * inverse[..., None]).round().to(torch.int8), scale
-
-
-def _readable(x: Tensor) -> bool:
-    """Whether kernels can read x [T, heads, D]: fp32 on the CPU, a token's heads contiguous, no gradients asked for."""
-    _, head, step = x.stride()
-    return x.dtype is torch.float32 and step == 1 and head == x.shape[2] and x.is_cpu and not x.requires_grad
+_ATTEND_CALL, _QKV_CALL = Struct("7q").pack, Struct("12q").pack  # attention.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +150,7 @@ def attend(q: Tensor, pool: Pool, layer: int, plan: Plan) -> Tensor:
     Query head h reads key/value head h // R.
     """
     kernels = _kernels()
-    if kernels and pool.layers and _readable(q):
+    if kernels and pool.layers and readable(q):
         out = torch.empty_like(q, memory_format=torch.contiguous_format)
         queries, threads = (q.data_ptr(), q.stride(0), q.shape[1]), torch.get_num_threads()
         kernels[0](_ATTEND_CALL(*queries, out.data_ptr(), pool.layers[layer], plan.native(pool), threads))
@@ -274,7 +186,7 @@ def attend_qkv(
             out = torch.empty(T, q_width)
         tables, threads = (cos.data_ptr(), sin.data_ptr(), half), torch.get_num_threads()
         where = (out.data_ptr(), slots.data_ptr(), pool.layers[layer], plan.native(pool))
-        kernels[2](_QKV_CALL(qkv.data_ptr(), width, q_width // D, *tables, T, *where, threads))
+        kernels[1](_QKV_CALL(qkv.data_ptr(), width, q_width // D, *tables, T, *where, threads))
         return out
     q, k, v = qkv.view(T, -1, D).split((q_width // D, pool.n_kv_heads, pool.n_kv_heads), dim=1)
     pool.store(layer, rotate(k, cos, sin), v, slots)
@@ -289,7 +201,7 @@ def _attend_torch(q: Tensor, pool: Pool, layer: int, plan: Plan) -> Tensor:
     q_TGRD = (q * D**-0.5).to(dtype).view(T, pool.n_kv_heads, -1, D)
     partials = [_partial(q_TGRD, pool, layer, bucket, dtype) for bucket in plan.buckets()]
     if plan.partials.shape[1] == 1:
-        top, total, out = (torch.cat(x) if len(x) > 1 else x[0] for x in zip(*partials, strict=True))
+        top, total, out = (torch.cat(x) for x in zip(*partials, strict=True))
         rows = plan.partials[:, 0]
         return (out[rows] / total[rows][..., None]).view(T, H, D).to(q.dtype)
     # One partial result more, of no keys, stands for those that a row does not have.
@@ -328,7 +240,7 @@ def _partial(q: Tensor, pool: Pool, layer: int, bucket: _Bucket, dtype: torch.dt
         weights = scores.sub_(top.clamp(min=torch.finfo(torch.float32).min)).exp_()
         out = torch.bmm(weights.view(B * G, M * R, L).to(dtype), values).float().view(B, G, M, R, D)
         parts.append((top[..., 0].transpose(1, 2), weights.sum(dim=-1).transpose(1, 2), out.transpose(1, 2)))
-    top, total, out = (torch.cat(x, dim=1) if len(x) > 1 else x[0] for x in zip(*parts, strict=True))
+    top, total, out = (torch.cat(x, dim=1) for x in zip(*parts, strict=True))
     return top.reshape(-1, G, R), total.reshape(-1, G, R), out.reshape(-1, G, R, D)
 
 

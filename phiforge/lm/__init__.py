@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from phiforge.lm.base import Delta, LanguageModel, Reply, TokenLogprob
+from phiforge.engine.request import Scored
+from phiforge.lm.base import Delta, LanguageModel, Options, Reply, TokenLogprob
 
-__all__ = ["Delta", "LanguageModel", "Reply", "TokenLogprob", "open_model"]
+__all__ = ["Delta", "LanguageModel", "Options", "Reply", "Scored", "TokenLogprob", "open_model"]
 
 
 def open_model(name: str, **options: Any) -> LanguageModel:

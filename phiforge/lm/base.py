@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from phiforge.chat.parse import Call, End, Event, MalformedCall, Said, Thought
 from phiforge.chat.render import Tool
-from phiforge.engine.request import Sampling
+from phiforge.engine.request import Sampling, Scored
 from phiforge.records import Message, ToolCall
 
 
@@ -28,6 +28,8 @@ class Reply(Struct, frozen=True, kw_only=True):
 
     `text` is the answer as the model wrote it, thought and tool calls included; `message` is the same, parsed.
     `malformed` holds tool calls that could not be read, raw. `thought_closed` is False where the thought never ended.
+    Of the `tokens`, `thought_tokens` are the thought's, without its tags; `cached_tokens` of the prompt's had been
+    computed before.
     """
 
     sample: int
@@ -38,6 +40,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     tokens: int
     malformed: list[str] = []
     thought_closed: bool = True
+    thought_tokens: int = 0
+    cached_tokens: int = 0
     logprobs: list[TokenLogprob] | None = None
 
 
@@ -48,11 +52,23 @@ class Delta(Struct, frozen=True):
     event: Event
 
 
+class Options(Struct, frozen=True, kw_only=True):
+    """What a call asks for besides its sampling.
+
+    `adapter` names a LoRA adapter that the model has been given. `think_limit` and `think_soft_limit` are tokens of the
+    thought: at the first it is closed at once, from the second on after the next line end.
+    """
+
+    adapter: str | None = None
+    think_limit: int | None = None
+    think_soft_limit: int | None = None
+
+
 Conversation = Sequence[Message]
 
 
 class LanguageModel(ABC):
-    """`stream` and `astream` are the model; the rest follows from them."""
+    """`stream`, `astream` and the scores are the model; the rest follows from them."""
 
     name: str
     defaults: Sampling
@@ -66,6 +82,7 @@ class LanguageModel(ABC):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> Iterator[Delta | Reply]:
         """Answer a conversation `n` times, piece by piece; each sample ends with its `Reply`. Leaving early cancels."""
 
@@ -77,6 +94,7 @@ class LanguageModel(ABC):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> AsyncIterator[Delta | Reply]:
         """`stream` for asyncio."""
 
@@ -88,8 +106,25 @@ class LanguageModel(ABC):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> list[list[Reply]]:
         """Answer many conversations `n` times each, side by side; replies in the order of the questions."""
+
+    @abstractmethod
+    def score(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[Scored]:
+        """How likely each second text is after the first, token by token. The texts are taken as they are, without a
+        chat template."""
+
+    @abstractmethod
+    def score_chat(
+        self, messages: Conversation, continuations: Sequence[str], *, adapter: str | None = None
+    ) -> list[Scored]:
+        """How likely each text is as the beginning of the answer to a conversation; the end of the turn is not weighed."""
+
+    @abstractmethod
+    def check(self, sampling: Sampling | None = None, options: Options | None = None) -> None:
+        """Raises ValueError, naming the reason, for what this model cannot do: a grammar that does not compile, say.
+        Every call checks the same; this is for telling before one asks."""
 
     @abstractmethod
     def close(self) -> None:
@@ -102,9 +137,10 @@ class LanguageModel(ABC):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> list[Reply]:
         """Answer a conversation `n` times."""
-        return self.chat_many([messages], sampling=sampling, n=n, tools=tools)[0]
+        return self.chat_many([messages], sampling=sampling, n=n, tools=tools, options=options)[0]
 
     async def achat(
         self,
@@ -113,9 +149,10 @@ class LanguageModel(ABC):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> list[Reply]:
         """`chat` for asyncio."""
-        stream = self.astream(messages, sampling=sampling, n=n, tools=tools)
+        stream = self.astream(messages, sampling=sampling, n=n, tools=tools, options=options)
         replies = [item async for item in stream if isinstance(item, Reply)]
         return sorted(replies, key=lambda reply: reply.sample)
 
@@ -126,9 +163,11 @@ class LanguageModel(ABC):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> list[list[Reply]]:
         """`chat_many` for asyncio. The first failure ends the others too."""
-        tasks = [asyncio.ensure_future(self.achat(c, sampling=sampling, n=n, tools=tools)) for c in conversations]
+        chats = (self.achat(c, sampling=sampling, n=n, tools=tools, options=options) for c in conversations)
+        tasks = [asyncio.ensure_future(chat) for chat in chats]
         try:
             return list(await asyncio.gather(*tasks))
         finally:
@@ -148,6 +187,8 @@ class Writing:
     def __init__(self, sample: int) -> None:
         self.sample = sample
         self.tokens = 0
+        self.thought_tokens = 0
+        self.cached_tokens = 0
         self.logprobs: list[TokenLogprob] | None = None
         self._text: list[str] = []
         self._said: list[str] = []
@@ -155,6 +196,11 @@ class Writing:
         self._calls: list[ToolCall] = []
         self._malformed: list[str] = []
         self._thought_closed = True
+
+    @property
+    def thought_length(self) -> int:
+        """Characters of the thought so far."""
+        return sum(map(len, self._thought))
 
     def take(self, events: Sequence[Event], text: str = "") -> list[Delta]:
         """Keep what `events` say; `text` is what the model wrote to bring them about."""
@@ -192,5 +238,7 @@ class Writing:
             tokens=self.tokens,
             malformed=self._malformed,
             thought_closed=self._thought_closed,
+            thought_tokens=self.thought_tokens,
+            cached_tokens=self.cached_tokens,
             logprobs=self.logprobs,
         )

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
 import torch
 
 from phiforge.chat.format import ChatFormat
-from phiforge.chat.parse import Parser
 from phiforge.chat.render import Tool
 from phiforge.chat.tokenizer import Tokenizer
-from phiforge.engine.driver import Driver, Stream
+from phiforge.engine.driver import Driver
 from phiforge.engine.engine import Engine
+from phiforge.engine.guide import Grammars
 from phiforge.engine.products import pack
-from phiforge.engine.request import Event, Request, Sampling, Token
-from phiforge.lm.base import Conversation, Delta, LanguageModel, Reply, TokenLogprob, Writing
+from phiforge.engine.request import Request, Sampling, Score, Scored
+from phiforge.lm.base import Conversation, Delta, LanguageModel, Options, Reply
+from phiforge.lm.scoring import cut
 from phiforge.lm.sources import quantised_folder
+from phiforge.lm.turn import Thoughts, Turn
 from phiforge.model import checkpoint
 from phiforge.model.config import read_config
+from phiforge.model.peft import load_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.model.quantized_files import read_scheme
 from phiforge.store import models as store
@@ -41,9 +46,17 @@ RECOMMENDED = {
 FP32_PARAMETERS = 1_000_000_000  # a GGUF with more is converted to bf16
 MEMORY_SHARE = 0.8  # of the free memory that weights may take
 
+KVDtype = Literal["auto", "float32", "bfloat16", "int8"]
+KV_DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
+
 
 class LocalModel(LanguageModel):
-    """A loaded network that answers. The engine runs in a thread of its own; many callers may ask at once."""
+    """A loaded network that answers. The engine runs in a thread of its own; many callers may ask at once.
+
+    `kv_dtype` is how keys and values are kept ("auto": as the network computes), `kv_memory` the bytes they may take.
+    `speculate` drafts tokens by looking them up in the text so far, which changes speed only. `adapters` are folders of
+    LoRA adapters by the names that calls use for them.
+    """
 
     def __init__(
         self,
@@ -53,13 +66,32 @@ class LocalModel(LanguageModel):
         name: str,
         long_rope: Literal["recompute", "long"] = "recompute",
         defaults: Sampling | None = None,
+        kv_dtype: KVDtype = "auto",
+        kv_memory: int | None = None,
+        speculate: bool = False,
+        adapters: Mapping[str, str | Path] | None = None,
     ) -> None:
+        if kv_dtype not in KV_DTYPES:
+            raise ValueError(f"kv_dtype {kv_dtype!r} is not one of {', '.join(KV_DTYPES)}")
+        if kv_memory is not None and kv_memory < 1:
+            raise ValueError(f"kv_memory is the bytes for keys and values, 1 or more, not {kv_memory}")
         self.name = name
         self.network = network
         self.tokenizer = tokenizer
         self.format = ChatFormat.for_tokenizer(tokenizer, name)
         self.defaults = defaults or RECOMMENDED.get(name, Sampling())
-        engine = Engine(network, lambda: tokenizer.detokenizer(skip_special=False), long_rope=long_rope)
+        self._thoughts = Thoughts(self.format, name)
+        engine = Engine(
+            network,
+            lambda: tokenizer.detokenizer(skip_special=False),
+            long_rope=long_rope,
+            grammars=lambda: self.grammars,
+            memory=kv_memory,
+            kv_dtype=KV_DTYPES[kv_dtype],
+            speculate=speculate,
+        )
+        for adapter, folder in (adapters or {}).items():
+            engine.add_adapter(adapter, load_adapter(folder, network.config))
         self._driver = Driver(engine)
 
     @classmethod
@@ -70,6 +102,10 @@ class LocalModel(LanguageModel):
         dtype: str | torch.dtype = "auto",
         device: str = "auto",
         long_rope: Literal["recompute", "long"] = "recompute",
+        kv_dtype: KVDtype = "auto",
+        kv_memory: int | None = None,
+        speculate: bool = False,
+        adapters: Mapping[str, str | Path] | None = None,
     ) -> Self:
         """Load a model by the name it was pulled under, or by a path.
 
@@ -87,7 +123,17 @@ class LocalModel(LanguageModel):
             reading = aside.submit(Tokenizer.from_folder, folder)
             pack(network)
             tokenizer = reading.result()
-        return cls(network, tokenizer, name=model.name, long_rope=long_rope, defaults=_recommended(folder, model.name))
+        return cls(
+            network,
+            tokenizer,
+            name=model.name,
+            long_rope=long_rope,
+            defaults=_recommended(folder, model.name),
+            kv_dtype=kv_dtype,
+            kv_memory=kv_memory,
+            speculate=speculate,
+            adapters=adapters,
+        )
 
     def stream(
         self,
@@ -96,9 +142,10 @@ class LocalModel(LanguageModel):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> Iterator[Delta | Reply]:
         """See `LanguageModel.stream`."""
-        turn = self._submit(messages, sampling, n, tools)
+        turn = self._submit(messages, sampling, n, tools, options)
         try:
             for event in turn.stream:
                 yield from turn.take(event)
@@ -112,9 +159,12 @@ class LocalModel(LanguageModel):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> AsyncIterator[Delta | Reply]:
         """See `LanguageModel.astream`."""
-        turn = self._submit(messages, sampling, n, tools)
+        if sampling is not None and sampling.grammar is not None:
+            await asyncio.to_thread(self.check, sampling, options)  # compiling takes its time, and others have a turn
+        turn = self._submit(messages, sampling, n, tools, options)
         try:
             async for event in turn.stream:
                 for item in turn.take(event):
@@ -129,9 +179,10 @@ class LocalModel(LanguageModel):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> list[list[Reply]]:
         """See `LanguageModel.chat_many`. All conversations are in the engine at once."""
-        turns = [self._submit(messages, sampling, n, tools) for messages in conversations]
+        turns = [self._submit(messages, sampling, n, tools, options) for messages in conversations]
         try:
             answers: list[list[Reply]] = []
             for turn in turns:
@@ -142,46 +193,104 @@ class LocalModel(LanguageModel):
             for turn in turns:
                 turn.stream.cancel()
 
+    def score(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[Scored]:
+        """See `LanguageModel.score`. All pairs are in the engine at once; those that begin alike share the beginning.
+
+        For where a pair is cut into tokens, see `scoring.cut`.
+        """
+        return self.score_ids(cut(pairs, self.tokenizer), adapter=adapter)
+
+    def score_ids(
+        self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *, adapter: str | None = None
+    ) -> list[Scored]:
+        """`score` for token ids."""
+        scores = [Score(prompt=before, continuation=after, adapter=adapter) for before, after in pairs]
+        streams = [self._driver.submit(score) for score in scores]
+        try:
+            return [event for stream in streams for event in stream if isinstance(event, Scored)]
+        finally:
+            for stream in streams:
+                stream.cancel()
+
+    def score_chat(
+        self, messages: Conversation, continuations: Sequence[str], *, adapter: str | None = None
+    ) -> list[Scored]:
+        """See `LanguageModel.score_chat`."""
+        prompt = self.format.render(messages).ids
+        # What follows the header is encoded apart from it, as it is when the model writes it.
+        texts = [self.tokenizer.encode_pieces([prompt[-1], text])[1] for text in continuations]
+        return self.score_ids([(prompt, ids) for ids in texts], adapter=adapter)
+
+    def check(self, sampling: Sampling | None = None, options: Options | None = None) -> None:
+        """See `LanguageModel.check`."""
+        options = options or Options()
+        if options.adapter is not None and options.adapter not in self.adapters:
+            known = ", ".join(self.adapters) or "none"
+            raise ValueError(f"adapter {options.adapter!r} is not loaded; loaded are: {known}")
+        self._guided(sampling or self.defaults, options, begun=False)
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The names of the adapters that calls may use."""
+        return self._driver.engine.adapters.names
+
+    def add_adapter(self, name: str, folder: str | Path) -> None:
+        """Load a LoRA adapter, as peft saves it, under a name; one of the same name is replaced, also under way.
+
+        Raises CheckpointError (a ValueError) for one that does not fit the network."""
+        adapter = load_adapter(folder, self.network.config)
+        self._driver.call(lambda engine: engine.add_adapter(name, adapter))
+
+    def remove_adapter(self, name: str) -> None:
+        """Let go of an adapter. Raises ValueError for one that is unknown, or in use."""
+        self._driver.call(lambda engine: engine.remove_adapter(name))
+
+    @cached_property
+    def grammars(self) -> Grammars:
+        """What compiles grammars for this model's tokens."""
+        if not self.format.stop_ids:
+            raise ValueError(f"{self.tokenizer.source} names no token that ends a text, so no grammar could end one")
+        return Grammars(
+            self.tokenizer.token_bytes,
+            specials=self.tokenizer.specials.values(),
+            end=self.format.stop_ids[0],
+            vocab_size=self.network.config.vocab_size,
+        )
+
     def close(self) -> None:
         """Stop the engine's thread."""
         self._driver.close()
 
     def _submit(
-        self, messages: Conversation, sampling: Sampling | None, n: int, tools: Sequence[Tool] | None
-    ) -> _Turn:
-        sampling = sampling or self.defaults
+        self,
+        messages: Conversation,
+        sampling: Sampling | None,
+        n: int,
+        tools: Sequence[Tool] | None,
+        options: Options | None,
+    ) -> Turn:
+        options = options or Options()
         prompt = self.format.render(messages, tools=tools)
+        begun = self._thoughts.begun(prompt)
+        sampling = self._guided(sampling or self.defaults, options, begun=begun)
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.format.stop_ids)))
-        request = Request(prompt=prompt.ids, n=n, sampling=replace(sampling, stop_ids=stop_ids))
+        sampling = replace(sampling, stop_ids=stop_ids)
+        request = Request(prompt=prompt.ids, n=n, sampling=sampling, adapter=options.adapter)
         parsers = [self.format.parser(prompt) for _ in range(n)]
-        return _Turn(self._driver.submit(request), parsers, self.tokenizer)
+        counters = [self._thoughts.counter(begun=begun) for _ in range(n)]
+        return Turn(self._driver.submit(request), parsers, counters, stop_ids, self.tokenizer)
 
-
-class _Turn:
-    """A request under way and what its samples have written so far."""
-
-    def __init__(self, stream: Stream, parsers: list[Parser], tokenizer: Tokenizer) -> None:
-        self.stream = stream
-        self._parsers = parsers
-        self._tokenizer = tokenizer
-        self._samples = [Writing(i) for i in range(len(parsers))]
-
-    def take(self, event: Event) -> list[Delta | Reply]:
-        sample, parser = self._samples[event.sample], self._parsers[event.sample]
-        if isinstance(event, Token):
-            sample.tokens += 1
-            if event.logprob is not None:
-                sample.logprobs = sample.logprobs or []
-                sample.logprobs.append(self._logprob(event, event.logprob))
-            return [*sample.take(parser.feed(event.text), event.text)] if event.text else []
-        deltas = sample.take([*parser.feed(event.text), *parser.finish()], event.text)
-        return [*deltas, sample.reply(event.reason, len(self.stream.request.prompt))]
-
-    def _logprob(self, event: Token, logprob: float) -> TokenLogprob:
-        def text(id: int) -> str:
-            return self._tokenizer.decode([id], skip_special=False)
-
-        return TokenLogprob(text(event.id), logprob, [(text(id), value) for id, value in event.top_logprobs])
+    def _guided(self, sampling: Sampling, options: Options, *, begun: bool) -> Sampling:
+        """The sampling with what the engine must know of the thought; its grammar is compiled here, in the caller's
+        thread."""
+        if sampling.grammar is not None:
+            self.grammars.compile(sampling.grammar)
+        if sampling.thinking is None:
+            thinking = self._thoughts.thinking(options, before_grammar=sampling.grammar is not None, begun=begun)
+            return replace(sampling, thinking=thinking)
+        if options.think_limit is not None or options.think_soft_limit is not None:
+            raise ValueError("both the sampling's `thinking` and the options limit the thought; give one of them")
+        return sampling
 
 
 def _dtype(wanted: str | torch.dtype, device: str, folder: Path) -> torch.dtype | None:

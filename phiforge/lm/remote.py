@@ -29,9 +29,18 @@ import msgspec
 
 from phiforge import __version__
 from phiforge.chat.render import Tool, function_of
-from phiforge.engine.request import Sampling
-from phiforge.lm.base import Conversation, Delta, LanguageModel, Reply
-from phiforge.lm.wire import BUSY, Choices, Failure, ServerSentEvents, detail_of, named_function, wire_messages
+from phiforge.engine.request import Sampling, Scored
+from phiforge.lm.base import Conversation, Delta, LanguageModel, Options, Reply
+from phiforge.lm.wire import (
+    BUSY,
+    Choices,
+    Failure,
+    ServerSentEvents,
+    detail_of,
+    named_function,
+    response_format,
+    wire_messages,
+)
 
 T = TypeVar("T")
 Put = Callable[[Delta | Reply | Exception | None], object]
@@ -74,12 +83,14 @@ class RemoteModel(LanguageModel):
       accept "max_completion_tokens" only.
 
     What the OpenAI API has no field for (top_k, min_p, repetition_penalty, stop_ids) is a ValueError, unless `extra`
-    says the same. Failures of the endpoint are an EndpointError. An answer that its content filter cut is one too:
-    a `Reply` has no name for it, and it must not pass for an answer.
+    says the same. So are regex and Lark grammars, limits of a thought, adapters and scores. Failures of the endpoint
+    are an EndpointError. An answer that its content filter cut is one too: a `Reply` has no name for it, and it must
+    not pass for an answer.
 
     A reply's `text` is put together in the notation of `phiforge.chat.parse`, because endpoints send thoughts and calls
     apart. Its `tokens` are the endpoint's usage; with n > 1 that is one sum, shared out by how many pieces (with
     `logprobs`, tokens) came for each sample. Without usage, `tokens` counts pieces and `prompt_tokens` is 0.
+    `thought_tokens` and `cached_tokens` are the usage's too, and 0 where it does not say.
     """
 
     def __init__(
@@ -142,10 +153,11 @@ class RemoteModel(LanguageModel):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> Iterator[Delta | Reply]:
         """See `LanguageModel.stream`. Leaving early closes the connection."""
         items: queue.SimpleQueue[Delta | Reply | Exception | None] = queue.SimpleQueue()
-        task = self._start(self._pump(self._body(messages, sampling, n, tools), n, items.put))
+        task = self._start(self._pump(self._body(messages, sampling, n, tools, options), n, items.put))
         try:
             while (item := items.get()) is not None:
                 if isinstance(item, Exception):
@@ -161,6 +173,7 @@ class RemoteModel(LanguageModel):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> AsyncIterator[Delta | Reply]:
         """See `LanguageModel.astream`. Leaving early closes the connection."""
         loop = asyncio.get_running_loop()
@@ -170,7 +183,7 @@ class RemoteModel(LanguageModel):
             with suppress(RuntimeError):  # the reader's loop was closed with the stream still open
                 loop.call_soon_threadsafe(items.put_nowait, item)
 
-        task = self._start(self._pump(self._body(messages, sampling, n, tools), n, put))
+        task = self._start(self._pump(self._body(messages, sampling, n, tools, options), n, put))
         try:
             while (item := await items.get()) is not None:
                 if isinstance(item, Exception):
@@ -186,9 +199,10 @@ class RemoteModel(LanguageModel):
         sampling: Sampling | None = None,
         n: int = 1,
         tools: Sequence[Tool] | None = None,
+        options: Options | None = None,
     ) -> list[list[Reply]]:
         """See `LanguageModel.chat_many`. The first that fails cancels the rest."""
-        bodies = [self._body(messages, sampling, n, tools) for messages in conversations]
+        bodies = [self._body(messages, sampling, n, tools, options) for messages in conversations]
         tasks = [self._start(self._replies(body, n)) for body in bodies]
         try:
             done, _ = concurrent.futures.wait(tasks, return_when=concurrent.futures.FIRST_EXCEPTION)
@@ -200,6 +214,23 @@ class RemoteModel(LanguageModel):
         finally:
             for task in tasks:
                 task.cancel()
+
+    def score(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[Scored]:
+        """Raises ValueError: chat completions weigh only what the endpoint itself has written."""
+        raise ValueError(
+            f"{self.url} cannot score given texts: the chat completions API has no request for it; use a model on this "
+            "machine"
+        )
+
+    def score_chat(
+        self, messages: Conversation, continuations: Sequence[str], *, adapter: str | None = None
+    ) -> list[Scored]:
+        """Raises ValueError, as `score` does."""
+        return self.score(())
+
+    def check(self, sampling: Sampling | None = None, options: Options | None = None) -> None:
+        """See `LanguageModel.check`; it asks the endpoint nothing."""
+        self._fields(sampling, options)
 
     def close(self) -> None:
         """Close the connections and end the thread; streams that are still open raise RuntimeError."""
@@ -314,7 +345,14 @@ class RemoteModel(LanguageModel):
 
     # --- the request -----------------------------------------------------------------------------------------------
 
-    def _body(self, messages: Conversation, sampling: Sampling | None, n: int, tools: Sequence[Tool] | None) -> bytes:
+    def _body(
+        self,
+        messages: Conversation,
+        sampling: Sampling | None,
+        n: int,
+        tools: Sequence[Tool] | None,
+        options: Options | None = None,
+    ) -> bytes:
         """The request as JSON. Raises ValueError for what the API cannot say."""
         if n < 1:
             raise ValueError(f"n must be 1 or more, not {n}")
@@ -323,16 +361,31 @@ class RemoteModel(LanguageModel):
             body["n"] = n
         if tools:
             body["tools"] = [{"type": "function", "function": named_function(function_of(tool))} for tool in tools]
-        sampling = sampling or self._sampling
-        if sampling:
-            body |= self._sampling_fields(sampling)
+        body |= self._fields(sampling, options)
         body |= {"stream": True, "stream_options": {"include_usage": True}, **self._extra}
         for name, value in self._extra.items():
             if value is None:
                 del body[name]
         return msgspec.json.encode(body)
 
+    def _fields(self, sampling: Sampling | None, options: Options | None) -> dict[str, Any]:
+        """What the sampling and the options say in the API's words. Raises ValueError for what it has none for."""
+        if options is not None and options.adapter is not None:
+            raise ValueError(
+                f"adapter is {options.adapter!r}, but the OpenAI API has no such field; servers that have adapters list "
+                "them as models: open the one you mean"
+            )
+        for name in ("think_limit", "think_soft_limit"):
+            if (limit := getattr(options, name, None)) is not None:
+                raise ValueError(
+                    f"{name} is {limit}, but the OpenAI API has no such field; limit a thought of a model on this machine"
+                )
+        sampling = sampling or self._sampling
+        return self._sampling_fields(sampling) if sampling else {}
+
     def _sampling_fields(self, sampling: Sampling) -> dict[str, Any]:
+        if sampling.thinking is not None:
+            raise ValueError("the OpenAI API has no field for the sampling's `thinking`; leave it out")
         for name, field, off in (
             ("top_k", "top_k", 0),
             ("min_p", "min_p", 0),
@@ -349,6 +402,18 @@ class RemoteModel(LanguageModel):
                 )
         # These two go out even at 1.0: servers have defaults of their own (vLLM takes the checkpoint's).
         fields: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        for name in ("frequency_penalty", "presence_penalty"):
+            if value := getattr(sampling, name):
+                fields[name] = value
+        if sampling.logit_bias:
+            for id, bias in sampling.logit_bias.items():
+                if not math.isfinite(bias):
+                    raise ValueError(
+                        f"logit_bias of token {id} is {bias}, which JSON cannot say; -100 forbids a token"
+                    )
+            fields["logit_bias"] = {str(id): bias for id, bias in sampling.logit_bias.items()}
+        if sampling.grammar is not None:
+            fields["response_format"] = response_format(sampling.grammar)
         if sampling.seed is not None:
             fields["seed"] = sampling.seed
         if sampling.max_tokens is not None:

@@ -15,7 +15,8 @@ from phiforge.kernels.formats import Kind
 from phiforge.model.checkpoint import SafetensorsFolder, TensorSource
 from phiforge.model.config import ModelConfig, read_config
 from phiforge.model.quantized import Scheme, scheme
-from phiforge.model.quantized_files import Progress, QuantizedFolder, convert_quantized, read_scheme
+from phiforge.model.quantized_files import Progress, convert_quantized, read_scheme
+from phiforge.model.quantized_source import QuantizedFolder
 from phiforge.store import models as store
 from phiforge.store.formats import is_wanted
 from phiforge.store.home import converted_dir, ensure_space, locked

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +21,9 @@ from phiforge.chat.parse import Call, End, Event, MalformedCall, Parser, Thought
 from phiforge.chat.tool_calls import call_of
 from phiforge.lm.base import Conversation, Delta, Reply, TokenLogprob, Writing
 from phiforge.records import Audio, Image, Message, Part, Text
+
+if TYPE_CHECKING:
+    from phiforge.engine.grammar import Grammar
 
 BUSY = (408, 409, 429)  # worth another try, as is every 5xx
 
@@ -115,9 +118,16 @@ class _Choice(Struct):
     logprobs: _Logprobs | None = None
 
 
+class _Details(Struct):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
 class _Usage(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
 
 
 class _Chunk(Struct):
@@ -204,13 +214,24 @@ class Choices:
         return self._samples[index]
 
     def _share_tokens(self) -> None:
-        total = self._usage and self._usage.completion_tokens
-        if not total:
-            return
-        weights = [sample.writing.tokens or 1 for sample in self._samples]
-        edges = [total * upto // sum(weights) for upto in itertools.accumulate(weights, initial=0)]
-        for sample, (start, end) in zip(self._samples, itertools.pairwise(edges), strict=True):
-            sample.writing.tokens = end - start
+        usage, written = self._usage or _Usage(), [sample.writing for sample in self._samples]
+        if usage.completion_tokens:
+            for writing, share in zip(
+                written, _shares(usage.completion_tokens, [w.tokens for w in written]), strict=True
+            ):
+                writing.tokens = share
+        thought = usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens
+        for writing, share in zip(written, _shares(thought or 0, [w.thought_length for w in written]), strict=True):
+            writing.thought_tokens = share
+        for writing in written:
+            writing.cached_tokens = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
+
+
+def _shares(total: int, weights: Sequence[int]) -> list[int]:
+    """`total` shared out by weights, 0 counting as 1."""
+    weights = [weight or 1 for weight in weights]
+    edges = [total * upto // sum(weights) for upto in itertools.accumulate(weights, initial=0)]
+    return [end - start for start, end in itertools.pairwise(edges)]
 
 
 class _Sample:
@@ -393,6 +414,19 @@ def _media(part: Image | Audio, magic: dict[str, bytes]) -> tuple[str, str]:
         what = f"{type(part).__name__.lower()} {part.path or ''}".strip()
         raise ValueError(f"the {what} begins with {data[:8]!r}, which is none of {', '.join(magic)}")
     return base64.b64encode(data).decode(), format
+
+
+def response_format(grammar: Grammar) -> dict[str, Any]:
+    """A grammar as OpenAI's `response_format`. Raises ValueError for one that has none."""
+    if grammar.kind == "json_object":
+        return {"type": "json_object"}
+    if grammar.kind == "json_schema":
+        schema = {"name": "answer", "schema": json.loads(grammar.text), "strict": True}
+        return {"type": "json_schema", "json_schema": schema}
+    raise ValueError(
+        f"the grammar is a {grammar.kind} one, but the OpenAI API knows JSON schemas only; ask a model on this machine, "
+        "or describe the answer by a schema"
+    )
 
 
 def named_function(function: Mapping[str, Any]) -> Mapping[str, Any]:

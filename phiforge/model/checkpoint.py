@@ -121,12 +121,12 @@ def load(
 
     A folder of ours with quantised weights gives a quantised network, or a dequantised one where a `dtype` is given.
     """
-    from phiforge.model import quantized_files  # which is built on this file
+    from phiforge.model import quantized_files, quantized_source  # which are built on this file
 
     if quantized_files.read_scheme(folder) is not None:
         if dtype is None:
             return quantized_files.load(folder, device=device)
-        return assemble(read_config(folder), quantized_files.QuantizedFolder(folder), dtype=dtype, device=device)
+        return assemble(read_config(folder), quantized_source.QuantizedFolder(folder), dtype=dtype, device=device)
     return assemble(read_config(folder), SafetensorsFolder(folder), dtype=dtype, device=device)
 
 

@@ -36,11 +36,12 @@ class Scheme(msgspec.Struct, frozen=True, omit_defaults=False):
 
 
 def scheme(kind: Kind, group: int = 32, head: Kind | None = None) -> Scheme:
-    """The scheme of a kind: without `head`, the output layer has the same kind, at int4 in groups of 32.
+    """The scheme of a kind. Without `head`, the output layer has 16 bits at bf16 and 8 otherwise: 4 cost the default model
+    7 % of perplexity there and next to nothing elsewhere.
 
     Raises ValueError for a kind or group that there is none of.
     """
-    head = head or kind
+    head = head or ("bf16" if kind == "bf16" else "int8")
     for each in (kind, head):
         formats.packed_shapes(16, 64, each, group)
     return Scheme(kind, group if kind == "int4" else 0, head, 32 if head == "int4" else 0)

@@ -306,38 +306,3 @@ def _open(folder: Path, listed: dict[str, list[Entry]]) -> dict[str, Tensor]:
             f"{file}: {len(unused)} tensors have no place in this network, the first is {unused[0]!r}"
         )
     return tensors
-
-
-class QuantizedFolder:
-    """The weights of a quantised folder, dequantised to fp32: a TensorSource. A tied output layer is not listed: what it
-    multiplies by is the embedding at fewer bits. Raises CheckpointError like `load`."""
-
-    mapped = False
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.file = Path(folder) / WEIGHTS
-        model = load(folder)
-        self._modules: dict[str, nn.Module] = {}
-        self.shapes: dict[str, tuple[int, ...]] = {}
-        for name, module in model.named_modules():
-            weight = getattr(module, "weight", None)
-            if not isinstance(weight, Tensor) or (name == "lm_head" and model.config.tied_embeddings):
-                continue
-            self._modules[published(f"{name}.weight")] = module
-            shape = (module.n, module.k) if isinstance(module, QuantizedLinear) else tuple(weight.shape)
-            self.shapes[published(f"{name}.weight")] = shape
-        self.dtypes = dict.fromkeys(self.shapes, torch.float32)
-
-    def read(self, name: str, rows: slice = slice(None)) -> Tensor:
-        module = self._modules[name]
-        if isinstance(module, QuantizedLinear):
-            return formats.dequantize(module.packed, rows)
-        weight = (
-            module.get_buffer("weight") if isinstance(module, QuantizedEmbedding) else module.get_parameter("weight")
-        )
-        if isinstance(module, QuantizedEmbedding) and module.scales is not None:
-            return weight[rows] * module.scales[rows, None]
-        return weight[rows].float()
-
-    def where(self, name: str) -> str:
-        return str(self.file)

@@ -5,7 +5,7 @@
 
 namespace {
 
-constexpr float SMALLEST = 0x1p-100f;  // a row whose largest value is below counts as zeros: 127 / it could overflow
+constexpr float SMALLEST = 0x1p-100f;  // a group whose largest value is below counts as zeros: 127 / it could overflow
 
 // Adds WIDTH values from p, of which `left` exist, to the largest magnitude so far. As integers, the bits of magnitudes
 // sort like the values, with infinity and then NaN above all.
@@ -17,7 +17,7 @@ inline vf load_some(const float* p, int64_t left) {
 }
 
 // q[i] = x[i] / scale, rounded to the nearest (ties to even), |q| <= 127; zeros from k to `padded`, a multiple of 4. The
-// scale is the largest magnitude / 127. A row with a value that is not finite has the scale NaN, and so NaN outputs.
+// scale is the largest magnitude / 127. A value that is not finite makes the scale NaN, and so the row's outputs.
 template <class Q>
 inline float quantise(const float* x, int64_t k, int64_t padded, Q* q) {
     typedef Q Narrowed __attribute__((vector_size(WIDTH * sizeof(Q))));
@@ -47,6 +47,18 @@ inline float quantise(const float* x, int64_t k, int64_t padded, Q* q) {
         q[i] = static_cast<Q>(rounded[0]);
     }
     return !finite ? __builtin_nanf("") : zero ? 0 : magnitude / 127;
+}
+
+// A row, group by group: integers, and for each group its scale and its sum, of the integers or of what they stand for.
+template <class Q>
+inline void quantise_row(const float* x, int64_t k, int64_t group, Q* q, float* scales, float* sums, bool scaled) {
+    for (int64_t g = 0, start = 0; start < k; g++, start += group) {
+        int64_t count = k - start < group ? k - start : group, padded = (count + 3) / 4 * 4;
+        scales[g] = quantise(x + start, count, padded, q + start);
+        int32_t total = 0;
+        for (int64_t i = 0; i < padded; i++) total += q[start + i];
+        sums[g] = scaled ? static_cast<float>(total) * scales[g] : static_cast<float>(total);
+    }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The kernels of attention.cpp, select.cpp and elementwise.cpp, for the list in kernels.h.
+// The kernels of attention.cpp, store.cpp, select.cpp and elementwise.cpp, for the list in kernels.h.
 //
 // Each takes its arguments as one record, which Python packs into bytes: ctypes takes 0.3 us for an argument, and a
 // kernel for one token hardly more. Fields are 8 bytes wide. Sizes and strides count elements.

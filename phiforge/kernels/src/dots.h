@@ -1,10 +1,9 @@
 // The inner loops of the quantised products: R rows times one block of 16 outputs, exact in integers. All variants and
 // all R give the same bits: integer sums are exact, and the fp32 steps between groups are the same in the same order.
 //
-//   dot_int8<R>: tile[r][lane] = scale[lane] * sum over k of q[lane][k] x[r][k]
-//   dot_int4<R>: tile[r][lane] = sum over groups of scale[lane] * sum of q x[r] + minimum[lane] * sums[r]
-//
-// x are rows of quantised activations, `stride` elements apart, and `sums` their sums by group.
+//   dot_int8<R>: tile[r][lane] = scale[lane] * sum over groups g of x.scales[r][g] * sum of q[lane] x.q[r]
+//   dot_int4<R>: tile[r][lane] = sum over groups g of scale[lane][g] * x.scales[r][g] * sum of q[lane] x.q[r]
+//                                                   + minimum[lane][g] * x.sums[r][g]
 #pragma once
 
 #include "vec.h"
@@ -16,6 +15,18 @@
 #endif
 
 namespace {
+
+constexpr int QUADS = 16;  // of a group of int8: 64 inputs
+
+// Rows of quantised activations, `stride` elements apart; a scale and a sum for each group of inputs.
+template <class Q>
+struct Rows {
+    const Q* q;
+    int64_t stride;
+    const float* scales;
+    const float* sums;  // int8: of the integers; int4: of the activations
+    int64_t groups;
+};
 
 constexpr int LANES = 16;
 constexpr int PARTS = LANES / WIDTH;  // vectors of floats that hold a block's outputs
@@ -33,38 +44,49 @@ constexpr int INT8_ROWS = 8, INT4_ROWS = 8;
 
 // vpdpbusd wants one operand unsigned: weights get 128 added, which the row's sum takes off again.
 template <int R>
-inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Narrow* x, int64_t stride,
-                     const int32_t* row_sums, float (*tile)[LANES]) {
-    __m512i total[R], flip = _mm512_set1_epi8(-128);
-    UNROLL for (int r = 0; r < R; r++) total[r] = _mm512_set1_epi32(-128 * row_sums[r]);
-    for (int64_t i = 0; i < quads; i++) {
-        __m512i w = _mm512_xor_si512(_mm512_loadu_si512(data + i * 64), flip);
+inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Rows<Narrow>& x, int64_t row,
+                     float (*tile)[LANES]) {
+    __m512i flip = _mm512_set1_epi8(-128);
+    const Narrow* q = x.q + row * x.stride;
+    vf out[R] = {};
+    for (int64_t g = 0, i = 0; i < quads; g++) {
+        __m512i total[R];
         UNROLL for (int r = 0; r < R; r++)
-            total[r] = _mm512_dpbusd_epi32(total[r], w, _mm512_set1_epi32(quad(x + r * stride + i * 4)));
+            total[r] = _mm512_set1_epi32(-128 * static_cast<int32_t>(x.sums[(row + r) * x.groups + g]));
+        int64_t end = i + QUADS < quads ? i + QUADS : quads;
+        for (; i < end; i++) {
+            __m512i w = _mm512_xor_si512(_mm512_loadu_si512(data + i * 64), flip);
+            UNROLL for (int r = 0; r < R; r++)
+                total[r] = _mm512_dpbusd_epi32(total[r], w, _mm512_set1_epi32(quad(q + r * x.stride + i * 4)));
+        }
+        UNROLL for (int r = 0; r < R; r++)
+            out[r] = fma(to_float((vi)total[r]), splat(x.scales[(row + r) * x.groups + g]), out[r]);
     }
-    UNROLL for (int r = 0; r < R; r++) store(tile[r], to_float((vi)total[r]) * load(scale));
+    UNROLL for (int r = 0; r < R; r++) store(tile[r], out[r] * load(scale));
 }
 
 template <int R>
-inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t groups, int64_t group, const int8_t* x,
-                     int64_t stride, const float* sums, int64_t sums_stride, float (*tile)[LANES]) {
+inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t group, const Rows<int8_t>& x, int64_t row,
+                     float (*tile)[LANES]) {
+    const int8_t* q = x.q + row * x.stride;
     __m512i low = _mm512_set1_epi8(15);
     vf out[R] = {};
-    for (int64_t g = 0; g < groups; g++, data += group * 8, scales += 32, x += group) {
+    for (int64_t g = 0; g < x.groups; g++, data += group * 8, scales += 32, q += group) {
         __m512i even[R], odd[R];  // two chains, as a single row would wait for each addition
         UNROLL for (int r = 0; r < R; r++) even[r] = odd[r] = _mm512_setzero_si512();
         for (int64_t j = 0; j < group / 8; j++) {
             __m512i line = _mm512_loadu_si512(data + j * 64);
             __m512i first = _mm512_and_si512(line, low), second = _mm512_and_si512(_mm512_srli_epi16(line, 4), low);
             UNROLL for (int r = 0; r < R; r++) {
-                even[r] = _mm512_dpbusd_epi32(even[r], first, _mm512_set1_epi32(quad(x + r * stride + j * 8)));
-                odd[r] = _mm512_dpbusd_epi32(odd[r], second, _mm512_set1_epi32(quad(x + r * stride + j * 8 + 4)));
+                even[r] = _mm512_dpbusd_epi32(even[r], first, _mm512_set1_epi32(quad(q + r * x.stride + j * 8)));
+                odd[r] = _mm512_dpbusd_epi32(odd[r], second, _mm512_set1_epi32(quad(q + r * x.stride + j * 8 + 4)));
             }
         }
         vf scale = load_f16(scales), minimum = load_f16(scales + LANES);
         UNROLL for (int r = 0; r < R; r++) {
-            out[r] = fma(to_float((vi)_mm512_add_epi32(even[r], odd[r])), scale, out[r]);
-            out[r] = fma(splat(sums[r * sums_stride + g]), minimum, out[r]);
+            int64_t at = (row + r) * x.groups + g;
+            vf dot = to_float((vi)_mm512_add_epi32(even[r], odd[r])) * splat(x.scales[at]);
+            out[r] = fma(splat(x.sums[at]), minimum, fma(dot, scale, out[r]));
         }
     }
     UNROLL for (int r = 0; r < R; r++) store(tile[r], out[r]);
@@ -85,42 +107,49 @@ constexpr int AHEAD = 1024;  // bytes of weights fetched before a single row nee
 
 // vpmaddwd on widened weights. vpmaddubsw would saturate: a pair reaches 2 * 127 * 127.
 template <int R>
-inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Narrow* x, int64_t stride,
-                     const int32_t*, float (*tile)[LANES]) {
-    __m256i total[R][4];  // of four lanes each, two sums a lane
+inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Rows<Narrow>& x, int64_t row,
+                     float (*tile)[LANES]) {
+    const Narrow* q = x.q + row * x.stride;
+    vf out[R][2] = {};
+    for (int64_t g = 0, i = 0; i < quads; g++) {
+        __m256i total[R][4];  // of four lanes each, two sums a lane
+        UNROLL for (int r = 0; r < R; r++)
+            UNROLL for (int c = 0; c < 4; c++) total[r][c] = _mm256_setzero_si256();
+        int64_t end = i + QUADS < quads ? i + QUADS : quads;
+        for (; i < end; i++, data += 64, q += 4) {
+            __m256i activation[R];
+            UNROLL for (int r = 0; r < R; r++) {
+                int64_t four;
+                __builtin_memcpy(&four, q + r * x.stride, 8);
+                activation[r] = _mm256_set1_epi64x(four);
+            }
+            UNROLL for (int c = 0; c < 4; c++) {
+                __m256i w = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(data + c * 16)));
+                UNROLL for (int r = 0; r < R; r++)
+                    ADD(epi32, total[r][c], _mm256_madd_epi16(w, activation[r]));
+            }
+        }
+        UNROLL for (int r = 0; r < R; r++) UNROLL for (int h = 0; h < 2; h++) {
+            // hadd pairs within halves of 128 bits: lanes 0 1 4 5 | 2 3 6 7
+            __m256i sums = _mm256_hadd_epi32(total[r][2 * h], total[r][2 * h + 1]);
+            sums = _mm256_permute4x64_epi64(sums, 0xd8);
+            out[r][h] = fma(_mm256_cvtepi32_ps(sums), splat(x.scales[(row + r) * x.groups + g]), out[r][h]);
+        }
+    }
     UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int c = 0; c < 4; c++) total[r][c] = _mm256_setzero_si256();
-    for (int64_t i = 0; i < quads; i++, data += 64, x += 4) {
-        if (R == 1) __builtin_prefetch(data + AHEAD);
-        __m256i activation[R];
-        UNROLL for (int r = 0; r < R; r++) {
-            int64_t four;
-            __builtin_memcpy(&four, x + r * stride, 8);
-            activation[r] = _mm256_set1_epi64x(four);
-        }
-        UNROLL for (int c = 0; c < 4; c++) {
-            __m256i w = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(data + c * 16)));
-            UNROLL for (int r = 0; r < R; r++)
-                ADD(epi32, total[r][c], _mm256_madd_epi16(w, activation[r]));
-        }
-    }
-    UNROLL for (int r = 0; r < R; r++) UNROLL for (int h = 0; h < 2; h++) {
-        // hadd pairs within halves of 128 bits: lanes 0 1 4 5 | 2 3 6 7
-        __m256i sums = _mm256_hadd_epi32(total[r][2 * h], total[r][2 * h + 1]);
-        sums = _mm256_permute4x64_epi64(sums, 0xd8);
-        store(tile[r] + 8 * h, _mm256_cvtepi32_ps(sums) * load(scale + 8 * h));
-    }
+        UNROLL for (int h = 0; h < 2; h++) store(tile[r] + 8 * h, out[r][h] * load(scale + 8 * h));
 }
 
 // vpmaddubsw adds pairs to at most 15 * 127 * 2; eight of them, a run of 32 inputs, fit 16 bits.
 template <int R>
-inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t groups, int64_t group, const int8_t* x,
-                     int64_t stride, const float* sums, int64_t sums_stride, float (*tile)[LANES]) {
+inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t group, const Rows<int8_t>& x, int64_t row,
+                     float (*tile)[LANES]) {
+    const int8_t* q = x.q + row * x.stride;
     __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
     vf out[R][2] = {};
-    for (int64_t g = 0; g < groups; g++, scales += 32) {
+    for (int64_t g = 0; g < x.groups; g++, scales += 32) {
         __m256i dots[R][2];
-        for (int64_t run = 0; run < group; run += 32, data += 256, x += 32) {
+        for (int64_t run = 0; run < group; run += 32, data += 256, q += 32) {
             __m256i total[R][2];
             UNROLL for (int r = 0; r < R; r++) total[r][0] = total[r][1] = _mm256_setzero_si256();
             for (int j = 0; j < 4; j++) {
@@ -129,16 +158,16 @@ inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t groups
                 __m256i b = _mm256_loadu_si256((const __m256i*)(data + j * 64 + 32));
                 __m256i a0 = _mm256_and_si256(a, low), b0 = _mm256_and_si256(b, low);
                 UNROLL for (int r = 0; r < R; r++) {
-                    __m256i q = _mm256_set1_epi32(quad(x + r * stride + j * 8));
-                    ADD(epi16, total[r][0], _mm256_maddubs_epi16(a0, q));
-                    ADD(epi16, total[r][1], _mm256_maddubs_epi16(b0, q));
+                    __m256i four = _mm256_set1_epi32(quad(q + r * x.stride + j * 8));
+                    ADD(epi16, total[r][0], _mm256_maddubs_epi16(a0, four));
+                    ADD(epi16, total[r][1], _mm256_maddubs_epi16(b0, four));
                 }
                 __m256i a1 = _mm256_and_si256(_mm256_srli_epi16(a, 4), low);
                 __m256i b1 = _mm256_and_si256(_mm256_srli_epi16(b, 4), low);
                 UNROLL for (int r = 0; r < R; r++) {
-                    __m256i q = _mm256_set1_epi32(quad(x + r * stride + j * 8 + 4));
-                    ADD(epi16, total[r][0], _mm256_maddubs_epi16(a1, q));
-                    ADD(epi16, total[r][1], _mm256_maddubs_epi16(b1, q));
+                    __m256i four = _mm256_set1_epi32(quad(q + r * x.stride + j * 8 + 4));
+                    ADD(epi16, total[r][0], _mm256_maddubs_epi16(a1, four));
+                    ADD(epi16, total[r][1], _mm256_maddubs_epi16(b1, four));
                 }
             }
             UNROLL for (int r = 0; r < R; r++) UNROLL for (int h = 0; h < 2; h++) {
@@ -149,8 +178,9 @@ inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t groups
         UNROLL for (int h = 0; h < 2; h++) {
             vf scale = load_f16(scales + 8 * h), minimum = load_f16(scales + LANES + 8 * h);
             UNROLL for (int r = 0; r < R; r++) {
-                out[r][h] = fma(_mm256_cvtepi32_ps(dots[r][h]), scale, out[r][h]);
-                out[r][h] = fma(splat(sums[r * sums_stride + g]), minimum, out[r][h]);
+                int64_t at = (row + r) * x.groups + g;
+                vf dot = _mm256_cvtepi32_ps(dots[r][h]) * splat(x.scales[at]);
+                out[r][h] = fma(splat(x.sums[at]), minimum, fma(dot, scale, out[r][h]));
             }
         }
     }
@@ -189,41 +219,50 @@ inline vi dot(vi total, Quads w, int32_t x) {
 #endif
 
 template <int R>
-inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Narrow* x, int64_t stride,
-                     const int32_t*, float (*tile)[LANES]) {
-    vi total[R][4] = {};
-    for (int64_t i = 0; i < quads; i++) {
-        Quads w[4];
-        UNROLL for (int c = 0; c < 4; c++) w[c] = load_quads(data + i * 64 + c * 16);
-        UNROLL for (int r = 0; r < R; r++) {
-            int32_t activation = quad(x + r * stride + i * 4);
-            UNROLL for (int c = 0; c < 4; c++) total[r][c] = dot(total[r][c], w[c], activation);
+inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Rows<Narrow>& x, int64_t row,
+                     float (*tile)[LANES]) {
+    const Narrow* q = x.q + row * x.stride;
+    vf out[R][4] = {};
+    for (int64_t g = 0, i = 0; i < quads; g++) {
+        vi total[R][4] = {};
+        int64_t end = i + QUADS < quads ? i + QUADS : quads;
+        for (; i < end; i++) {
+            Quads w[4];
+            UNROLL for (int c = 0; c < 4; c++) w[c] = load_quads(data + i * 64 + c * 16);
+            UNROLL for (int r = 0; r < R; r++) {
+                int32_t activation = quad(q + r * x.stride + i * 4);
+                UNROLL for (int c = 0; c < 4; c++) total[r][c] = dot(total[r][c], w[c], activation);
+            }
         }
+        UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < 4; c++)
+            out[r][c] = fma(to_float(total[r][c]), splat(x.scales[(row + r) * x.groups + g]), out[r][c]);
     }
     UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int c = 0; c < 4; c++) store(tile[r] + 4 * c, to_float(total[r][c]) * load(scale + 4 * c));
+        UNROLL for (int c = 0; c < 4; c++) store(tile[r] + 4 * c, out[r][c] * load(scale + 4 * c));
 }
 
 template <int R>
-inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t groups, int64_t group, const int8_t* x,
-                     int64_t stride, const float* sums, int64_t sums_stride, float (*tile)[LANES]) {
+inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t group, const Rows<int8_t>& x, int64_t row,
+                     float (*tile)[LANES]) {
+    const int8_t* q = x.q + row * x.stride;
     vf out[R][4] = {};
-    for (int64_t g = 0; g < groups; g++, data += group * 8, scales += 32, x += group) {
+    for (int64_t g = 0; g < x.groups; g++, data += group * 8, scales += 32, q += group) {
         vi total[R][4] = {};
         for (int64_t j = 0; j < group / 8; j++) {
             UNROLL for (int c = 0; c < 4; c++) {
                 Quads w = load_quads(data + j * 64 + c * 16), first = low_half(w), second = high_half(w);
                 UNROLL for (int r = 0; r < R; r++) {
-                    total[r][c] = dot(total[r][c], first, quad(x + r * stride + j * 8));
-                    total[r][c] = dot(total[r][c], second, quad(x + r * stride + j * 8 + 4));
+                    total[r][c] = dot(total[r][c], first, quad(q + r * x.stride + j * 8));
+                    total[r][c] = dot(total[r][c], second, quad(q + r * x.stride + j * 8 + 4));
                 }
             }
         }
         UNROLL for (int c = 0; c < 4; c++) {
             vf scale = load_f16(scales + 4 * c), minimum = load_f16(scales + LANES + 4 * c);
             UNROLL for (int r = 0; r < R; r++) {
-                out[r][c] = fma(to_float(total[r][c]), scale, out[r][c]);
-                out[r][c] = fma(splat(sums[r * sums_stride + g]), minimum, out[r][c]);
+                int64_t at = (row + r) * x.groups + g;
+                vf dot = to_float(total[r][c]) * splat(x.scales[at]);
+                out[r][c] = fma(splat(x.sums[at]), minimum, fma(dot, scale, out[r][c]));
             }
         }
     }

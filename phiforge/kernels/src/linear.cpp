@@ -1,5 +1,6 @@
 // out = x W^T for W in the three formats of formats.py, on blocks of 16 outputs. Activations are rounded to integers
-// row by row for int8 and int4, and stay floats for bf16. A row's result does not depend on the other rows.
+// for int8 and int4, each group of a row with a scale of its own, and stay floats for bf16. A row's result does not
+// depend on the other rows.
 
 #include "activations.h"
 #include "dots.h"
@@ -18,17 +19,17 @@ struct Out {
     int64_t n, stride;
     bool add;
 
-    void put(int64_t row, int64_t block, const float* tile, float factor) const {
+    void put(int64_t row, int64_t block, const float* tile) const {
         float* to = data + row * stride + block * LANES;
         int64_t count = n - block * LANES;
         if (count >= LANES) {
             for (int i = 0; i < LANES; i += WIDTH) {
-                vf value = load(tile + i) * splat(factor);
+                vf value = load(tile + i);
                 store(to + i, add ? load(to + i) + value : value);
             }
             return;
         }
-        for (int64_t i = 0; i < count; i++) to[i] = add ? to[i] + tile[i] * factor : tile[i] * factor;
+        for (int64_t i = 0; i < count; i++) to[i] = add ? to[i] + tile[i] : tile[i];
     }
 };
 
@@ -82,27 +83,27 @@ PHIFORGE_EXPORT void KERNEL(linear_int8)(const LinearCall* call) {
     const LinearCall c = *call;
     const int8_t* data = static_cast<const int8_t*>(c.data);
     const float* scales = static_cast<const float*>(c.scales);
-    int64_t quads = (c.k + 3) / 4, stride = rounded(c.k, 64) + 64;  // no power of two: rows would share cache sets
+    int64_t quads = (c.k + 3) / 4, groups = (quads + QUADS - 1) / QUADS;
+    int64_t stride = rounded(c.k, 64) + 64;  // no power of two: rows would share cache sets
     for (int64_t start = 0; start < c.m; start += PASS) {
         int64_t rows = c.m - start < PASS ? c.m - start : PASS;
-        char* scratch = static_cast<char*>(phiforge_scratch(rows * (stride * sizeof(Narrow) + 8)));
+        char* scratch = static_cast<char*>(phiforge_scratch(rows * (stride * sizeof(Narrow) + 8 * groups)));
         Narrow* q = reinterpret_cast<Narrow*>(scratch);
-        float* factor = reinterpret_cast<float*>(q + rows * stride);
-        int32_t* sums = reinterpret_cast<int32_t*>(factor + rows);
+        float* factors = reinterpret_cast<float*>(q + rows * stride);
+        float* sums = factors + rows * groups;
         parallel(rows * c.k < TASK ? 1 : c.threads, rows, [&](int64_t r) {
-            factor[r] = quantise(c.x + (start + r) * c.x_stride, c.k, quads * 4, q + r * stride);
-            sums[r] = 0;
-            for (int64_t i = 0; i < quads * 4; i++) sums[r] += q[r * stride + i];
+            quantise_row(c.x + (start + r) * c.x_stride, c.k, 4 * QUADS, q + r * stride, factors + r * groups,
+                         sums + r * groups, false);
         });
+        const Rows<Narrow> x = {q, stride, factors, sums, groups};
         Out to = {c.out + start * c.out_stride, c.n, c.out_stride, c.add != 0};
         share(rows, c.n, c.k, stride * sizeof(Narrow), INT8_ROWS, c.threads, [&](const Share& part) {
             for (int64_t block = part.block; block < part.last_block; block++)
                 tiles<INT8_ROWS>(part.row, part.last_row, [&](int64_t row, auto count) {
                     constexpr int R = decltype(count)::value;
                     float tile[R][LANES];
-                    dot_int8<R>(data + block * quads * 64, scales + block * LANES, quads, q + row * stride, stride,
-                                sums + row, tile);
-                    for (int r = 0; r < R; r++) to.put(row + r, block, tile[r], factor[row + r]);
+                    dot_int8<R>(data + block * quads * 64, scales + block * LANES, quads, x, row, tile);
+                    for (int r = 0; r < R; r++) to.put(row + r, block, tile[r]);
                 });
         });
     }
@@ -115,27 +116,23 @@ PHIFORGE_EXPORT void KERNEL(linear_int4)(const LinearCall* call) {
     int64_t groups = c.k / c.group, stride = rounded(c.k, 64) + 64;
     for (int64_t start = 0; start < c.m; start += PASS) {
         int64_t rows = c.m - start < PASS ? c.m - start : PASS;
-        char* scratch = static_cast<char*>(phiforge_scratch(rows * (stride + 4 * groups + 4)));
+        char* scratch = static_cast<char*>(phiforge_scratch(rows * (stride + 8 * groups)));
         int8_t* q = reinterpret_cast<int8_t*>(scratch);
-        float* sums = reinterpret_cast<float*>(q + rows * stride);
-        float* factor = sums + rows * groups;
+        float* factors = reinterpret_cast<float*>(q + rows * stride);
+        float* sums = factors + rows * groups;
         parallel(rows * c.k < TASK ? 1 : c.threads, rows, [&](int64_t r) {
-            factor[r] = quantise(c.x + (start + r) * c.x_stride, c.k, c.k, q + r * stride);
-            for (int64_t g = 0; g < groups; g++) {
-                int32_t total = 0;
-                for (int64_t i = 0; i < c.group; i++) total += q[r * stride + g * c.group + i];
-                sums[r * groups + g] = static_cast<float>(total);
-            }
+            quantise_row(c.x + (start + r) * c.x_stride, c.k, c.group, q + r * stride, factors + r * groups,
+                         sums + r * groups, true);
         });
+        const Rows<int8_t> x = {q, stride, factors, sums, groups};
         Out to = {c.out + start * c.out_stride, c.n, c.out_stride, c.add != 0};
         share(rows, c.n, c.k, stride, INT4_ROWS, c.threads, [&](const Share& part) {
             for (int64_t block = part.block; block < part.last_block; block++)
                 tiles<INT4_ROWS>(part.row, part.last_row, [&](int64_t row, auto count) {
                     constexpr int R = decltype(count)::value;
                     float tile[R][LANES];
-                    dot_int4<R>(data + block * c.k * 8, scales + block * groups * 32, groups, c.group,
-                                q + row * stride, stride, sums + row * groups, groups, tile);
-                    for (int r = 0; r < R; r++) to.put(row + r, block, tile[r], factor[row + r]);
+                    dot_int4<R>(data + block * c.k * 8, scales + block * groups * 32, c.group, x, row, tile);
+                    for (int r = 0; r < R; r++) to.put(row + r, block, tile[r]);
                 });
         });
     }
@@ -150,14 +147,14 @@ PHIFORGE_EXPORT void KERNEL(linear_bf16)(const LinearCall* call) {
         for (; part.last_row == part.row + 1 && block + 4 <= part.last_block; block += 4) {
             float tile[4][LANES];
             dot_bf16<1, 4>(data + block * c.k * LANES, c.k, c.x + part.row * c.x_stride, c.x_stride, tile);
-            for (int b = 0; b < 4; b++) to.put(part.row, block + b, tile[b], 1);
+            for (int b = 0; b < 4; b++) to.put(part.row, block + b, tile[b]);
         }
         for (; block < part.last_block; block++)
             tiles<BF16_ROWS>(part.row, part.last_row, [&](int64_t row, auto count) {
                 constexpr int R = decltype(count)::value;
                 float tile[R][LANES];
                 dot_bf16<R, 1>(data + block * c.k * LANES, c.k, c.x + row * c.x_stride, c.x_stride, tile);
-                for (int r = 0; r < R; r++) to.put(row + r, block, tile[r], 1);
+                for (int r = 0; r < R; r++) to.put(row + r, block, tile[r]);
             });
     });
 }
