@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from phiforge.model.checkpoint import INDEX, WEIGHTS, CheckpointError, published_tensors, load, save
+from phiforge.model.checkpoint import INDEX, WEIGHTS, CheckpointError, load, published_tensors, save
 from phiforge.model.config import PRESETS, Rope, config_to_hf, read_config, shrink
 from phiforge.model.phi3 import Phi3
 

@@ -82,7 +82,7 @@ def test_the_same_prompt_at_the_same_time_is_read_once(network) -> None:
     model = network(CONFIG)
     engine = Engine(model)
     rows = counted(engine)
-    requests = [Request(prompt=prompt(65) + [i], sampling=GREEDY) for i in range(5, 9)]
+    requests = [Request(prompt=[*prompt(65), i], sampling=GREEDY) for i in range(5, 9)]
     events = drain(engine, *requests)
     assert rows[:2] == [66, 1 + 3 * 2]  # the first one's next token, and what is not a whole block of the others
     for request in requests:
@@ -125,7 +125,9 @@ def test_short_memory_sends_the_youngest_back_and_loses_nothing(network) -> None
 
 def test_what_can_never_fit_is_refused_by_name(network) -> None:
     engine = Engine(network(CONFIG), memory=4 * per_block())
-    with pytest.raises(ValueError, match=r"prompt has 60 tokens and max_tokens is 5: together more than the 64 tokens"):
+    with pytest.raises(
+        ValueError, match=r"prompt has 60 tokens and max_tokens is 5: together more than the 64 tokens"
+    ):
         engine.submit(Request(prompt=prompt(60), sampling=Sampling(max_tokens=5)))
     with pytest.raises(ValueError, match="adapter 'x' is not loaded; loaded are: none"):
         engine.submit(Request(prompt=[1], adapter="x"))
@@ -223,7 +225,9 @@ def test_scores_and_samples_share_a_batch_in_chunks(network, monkeypatch: pytest
 @pytest.mark.parametrize("temperature", [0, 0.9])
 def test_drafts_change_nothing_and_save_steps(network, temperature: float) -> None:
     model = network(CONFIG)
-    sampling = Sampling(temperature=temperature, seed=5, max_tokens=80, logprobs=2, logit_bias={7: 9.0, 8: 9.0, 9: 8.0})
+    sampling = Sampling(
+        temperature=temperature, seed=5, max_tokens=80, logprobs=2, logit_bias={7: 9.0, 8: 9.0, 9: 8.0}
+    )
     out, steps = [], []
     for speculate in (False, True):
         engine = Engine(model, speculate=speculate)

@@ -17,7 +17,9 @@ from phiforge.model.lora import Adapter, new_adapter
 from phiforge.model.phi3 import Phi3
 
 CONFIG = shrink(PRESETS["phi-4-mini-instruct"])  # crosses to LongRoPE's long factors at 64 tokens
-VOCABULARY = [bytes([i]) for i in range(256)] + [bytes([97 + i % 26, 97 + i // 26]) for i in range(CONFIG.vocab_size - 256)]
+VOCABULARY = [bytes([i]) for i in range(256)] + [
+    bytes([97 + i % 26, 97 + i // 26]) for i in range(CONFIG.vocab_size - 256)
+]
 STOP = 0
 GRAMMARS = (Grammar.regex("[a-f]{3,9}"), Grammar.regex("(ab|cd)+x"), Grammar.json_object())
 
@@ -48,7 +50,9 @@ def random_request(rng: random.Random, stems: list[list[int]]) -> Request | Scor
     prompt = rng.choice(stems)[: rng.randint(1, 60)] + [rng.randrange(3, 512) for _ in range(rng.randint(0, 20))]
     adapter = rng.choice([None, None, "a", "b"])
     if rng.random() < 0.2:
-        return Score(prompt=prompt, continuation=[rng.randrange(512) for _ in range(rng.randint(1, 12))], adapter=adapter)
+        return Score(
+            prompt=prompt, continuation=[rng.randrange(512) for _ in range(rng.randint(1, 12))], adapter=adapter
+        )
     sampling = Sampling(
         temperature=rng.choice([0, 0.7, 1.3]),
         top_k=rng.choice([0, 0, 5]),

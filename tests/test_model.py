@@ -163,7 +163,7 @@ def tokens(*shape: int, seed: int = 0) -> Tensor:
     return torch.randint(3, 512, shape, generator=torch.Generator().manual_seed(seed))
 
 
-def assert_same(ours: Tensor, theirs: Tensor, atol: float = 1e-4) -> None:
+def assert_same(ours: Tensor, theirs: Tensor, atol: float = 2e-4) -> None:
     assert theirs.abs().max() > 1, "logits this small would agree by being zero"
     torch.testing.assert_close(ours, theirs, atol=atol, rtol=0)
 

@@ -150,7 +150,7 @@ class Engine:
             if not 0 <= id < vocabulary:
                 raise ValueError(f"logit_bias names token {id}, outside the vocabulary of {vocabulary}")
         if sampling.grammar is not None or sampling.thinking is not None:
-            if sampling.grammar is not None and self._grammars is None:
+            if self._grammars is None and (self._make_grammars or sampling.grammar):
                 if self._make_grammars is None:
                     raise ValueError("a grammar needs an engine that was given `grammars`")
                 self._grammars = self._make_grammars()

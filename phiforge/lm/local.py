@@ -116,7 +116,7 @@ class LocalModel(LanguageModel):
         """
         model = store.find(name)
         kind = dtype if dtype in ("int8", "int4") else None
-        folder = quantised_folder(model, kind) if kind else Path(convert(model))
+        folder = quantised_folder(model, kind) if kind else Path(convert(model))  # type: ignore[arg-type]
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         network = checkpoint.load(folder, dtype=_dtype(dtype, device, folder), device=device)
         with ThreadPoolExecutor(1) as aside:  # reading the tokenizer and copying weights are a core's work each
