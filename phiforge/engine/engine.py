@@ -224,7 +224,9 @@ class Engine:
 
     def _cross_into_long(self) -> None:
         limit = self.model.config.long_after
-        for sequence in list(self._scheduler.running) if limit is not None else ():
+        if limit is None:
+            return
+        for sequence in list(self._scheduler.running):
             if not sequence.long and len(sequence.ids) > limit:
                 self._scheduler.restart(sequence)
                 sequence.long = True
