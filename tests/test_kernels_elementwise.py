@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from phiforge.kernels import elementwise
+from phiforge.kernels import elementwise, native
 from phiforge.kernels.elementwise import rms_norm, rotate, silu_mul
 
 
@@ -82,3 +83,13 @@ def test_gradients_go_through_torch() -> None:
         x = torch.randn(2, 8, requires_grad=True)
         (rms_norm(x, torch.ones(8), 1e-5).sum() + silu_mul(x).sum()).backward()
         assert x.grad is not None
+
+
+@pytest.mark.skipif(native.variant() not in ("avx2", "avx512vnni"), reason="other vectors add in another order")
+@pytest.mark.parametrize("d", [8, 24, 64, 100, 576, 3072, 5120])
+@torch.inference_mode()
+def test_norms_are_torchs_to_the_bit(d: int) -> None:
+    if {"avx2": "AVX2", "avx512vnni": "AVX512"}[native.variant() or ""] != torch.backends.cpu.get_cpu_capability():
+        pytest.skip("torch runs on vectors of another width")
+    x, weight = torch.randn(9, d) * 3, torch.rand(d)
+    assert torch.equal(rms_norm(x, weight, 1e-5), weight * F.rms_norm(x, (d,), eps=1e-5))

@@ -6,16 +6,16 @@ import torch
 
 from peers import TEMPERATURE, THREADS, TOP_K, Arrivals
 from phiforge.engine.engine import Engine
-from phiforge.engine.request import Request, Sampling
+from phiforge.engine.products import pack
+from phiforge.engine.request import Request, Sampling, Score
 from phiforge.model import checkpoint
 
 
 class Phiforge:
     def __init__(self, path: str, form: str, slots: int) -> None:
         torch.set_num_threads(THREADS)
-        if form != "fp32":
-            raise NotImplementedError(f"the engine does not open weights as {form} yet")
-        self.engine = Engine(checkpoint.load(path, dtype=torch.float32))
+        network = checkpoint.load(path) if form != "fp32" else pack(checkpoint.load(path, dtype=torch.float32))
+        self.engine = Engine(network)
 
     def generate(self, prompts: list[list[int]], n: int, new: int) -> Arrivals:
         arrivals = Arrivals()
@@ -28,8 +28,6 @@ class Phiforge:
         return arrivals
 
     def score(self, prompt: list[int], continuations: list[list[int]]) -> Arrivals:
-        from phiforge.engine.request import Score
-
         arrivals = Arrivals()
         for continuation in continuations:
             self.engine.submit(Score(prompt=prompt, continuation=continuation))

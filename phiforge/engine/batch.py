@@ -13,8 +13,8 @@ from torch import Tensor
 
 from phiforge.engine.scheduler import Span
 from phiforge.engine.sequence import Sequence
-from phiforge.kernels.attention import BLOCK, Plan, Pool, Run, attend
-from phiforge.model.phi3 import Phi3
+from phiforge.kernels.attention import BLOCK, Plan, Pool, Run, attend_qkv
+from phiforge.model.phi3 import Attention, Phi3
 
 
 class Batch:
@@ -50,9 +50,8 @@ class Batch:
             if sequence.prompt.blocks and (own := sequence.embed(model.embed_tokens, n)) is not None:
                 x[first : first + n] = own
 
-        def attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            pool.store(layer, k, v, self._slots)
-            return attend(q, pool, layer, self._plan)
+        def attention(_: Attention, layer: int, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+            return attend_qkv(qkv, cos, sin, pool, layer, self._slots, self._plan)
 
         index = torch.tensor(rows, dtype=torch.long, device=x.device)
         return model.hidden(embeddings=x, positions=self.positions, long=self.long, attend=attention, rows=index)

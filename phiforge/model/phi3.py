@@ -1,8 +1,8 @@
 """The dense decoder of phi-4, phi-4-reasoning(-plus), phi-4-mini-instruct and -mini-reasoning, and of Llama-type models.
 
 Pre-norm RMSNorm, fused QKV and gate/up projections, grouped-query attention, rotate-half RoPE, SiLU-gated MLP, no
-biases. The same module trains and generates: what differs is only the `attend` function, which is given rotated
-queries and keys and decides what they see. Training uses `causal_attention`; the engine passes its KV cache.
+biases. The same module trains and generates: what differs is only the `attend` function, which is given queries, keys
+and values and decides what sees what. Training uses `causal_attention`; the engine passes its KV cache.
 
 Parameter names are those of the published checkpoints (without their leading "model."), so loading is a copy.
 
@@ -12,6 +12,7 @@ Parameter names are those of the published checkpoints (without their leading "m
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,15 +22,18 @@ from phiforge.kernels.elementwise import rms_norm, rotate, silu_mul
 from phiforge.model.config import ModelConfig
 from phiforge.model.rope import RotaryEmbedding
 
-# attend(layer, q [..., L, H, D], k [..., L, G, D], v [..., L, G, D]) -> [..., L, H, D]
-Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+# attend(attention, layer, qkv [..., L, (H + 2 G) D], cos, sin) -> [..., L, H D]: rotates queries and keys, and attends.
+Attend = Callable[["Attention", int, Tensor, Tensor, Tensor], Tensor]
 
 
-def causal_attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Every token sees itself and those before it in its own row: [B, L, H, D] in and out."""
+def causal_attention(attention: Attention, layer: int, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Every token sees itself and those before it in its own row: [..., L, (H + 2 G) D] -> [..., L, H D]."""
+    H, G = attention.n_heads, attention.n_kv_heads
+    qk, v = qkv.unflatten(-1, (-1, attention.head_dim)).split((H + G, G), dim=-2)
+    q, k = rotate(qk, cos, sin).split((H, G), dim=-2)
     q, k, v = (x.transpose(-3, -2) for x in (q, k, v))
-    out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[-3] != k.shape[-3])
-    return out.transpose(-3, -2)
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=H != G)
+    return out.transpose(-3, -2).flatten(-2)
 
 
 class RMSNorm(nn.Module):
@@ -64,10 +68,7 @@ class Attention(nn.Module):
         self.o_proj = Linear(config.n_heads * config.head_dim, config.d_model)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, attend: Attend, layer: int) -> Tensor:
-        heads = self.qkv_proj(x).unflatten(-1, (-1, self.head_dim))
-        qk, v = heads.split((self.n_heads + self.n_kv_heads, self.n_kv_heads), dim=-2)
-        q, k = rotate(qk, cos, sin).split((self.n_heads, self.n_kv_heads), dim=-2)
-        return self.o_proj(attend(layer, q, k, v).flatten(-2))
+        return self.o_proj(attend(self, layer, self.qkv_proj(x), cos, sin))
 
 
 class MLP(nn.Module):
@@ -119,20 +120,9 @@ class Phi3(nn.Module):
                 nn.init.normal_(parameter, std=self.config.init_std, generator=generator)
         return self
 
-    def forward(
-        self,
-        tokens: Tensor | None = None,
-        *,
-        embeddings: Tensor | None = None,
-        positions: Tensor | None = None,
-        long: Tensor | bool | None = None,
-        attend: Attend = causal_attention,
-        rows: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, tokens: Tensor | None = None, **how: Any) -> Tensor:
         """Logits [..., L, V]; arguments as for `hidden`."""
-        return self.lm_head(
-            self.hidden(tokens, embeddings=embeddings, positions=positions, long=long, attend=attend, rows=rows)
-        )
+        return self.lm_head(self.hidden(tokens, **how))
 
     def hidden(
         self,
