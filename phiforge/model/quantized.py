@@ -60,14 +60,7 @@ class QuantizedLinear(nn.Module):
         self.kind, self.n, self.k, self.group = packed.kind, packed.n, packed.k, packed.group
         self.register_buffer("weight", packed.data)
         self.register_buffer("scales", packed.scales)
-        self._packed = packed
-
-    @property
-    def packed(self) -> Packed:
-        """The weight as the kernels take it."""
-        if self._packed.data is not self.weight or self._packed.scales is not self.scales:  # moved to another device
-            self._packed = Packed(self.kind, self.n, self.k, self.group, self.weight, self.scales)
-        return self._packed
+        self.packed = packed  # the same tensors, as the kernels take them
 
     def requantize(self, weight: Tensor) -> None:
         """Take a new full-precision weight [n, k]. What was mapped from a file is then private memory."""
@@ -75,15 +68,21 @@ class QuantizedLinear(nn.Module):
         device = self.weight.device
         self.weight = packed.data.to(device)
         self.scales = None if packed.scales is None else packed.scales.to(device)
+        self._repack()
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and not (x.requires_grad and torch.is_grad_enabled()):
-            return product(x.float(), self.packed).to(x.dtype)
+        if x.is_cpu and not (x.requires_grad and torch.is_grad_enabled()):
+            return product(x, self.packed) if x.dtype is torch.float32 else product(x.float(), self.packed).to(x.dtype)
         return F.linear(x, dequantize(self.packed).to(x.dtype))
+
+    def _repack(self) -> None:
+        self.packed = Packed(self.kind, self.n, self.k, self.group, self.weight, self.scales)
 
     def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]
         """Move, but keep the bits: `.half()` or `.float()` on a network must not convert scales."""
-        return super()._apply(lambda t: t.to(fn(t).device), recurse)
+        super()._apply(lambda t: t.to(fn(t).device), recurse)
+        self._repack()
+        return self
 
 
 class QuantizedEmbedding(nn.Module):
