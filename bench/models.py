@@ -15,15 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import gguf
-import numpy as np
 import torch
-from gguf.quants import quantize
 
+from phiforge.chat.gguf_export import write_tokenizer
+from phiforge.chat.tokenizer import Tokenizer
 from phiforge.lm.local import convert
 from phiforge.model import checkpoint
 from phiforge.model.config import ModelConfig, Rope, read_config
+from phiforge.model.gguf_write import write_gguf
 from phiforge.model.phi3 import Phi3
+from phiforge.model.quantized_files import convert_quantized
 from phiforge.store.catalogue import DEFAULT_MODEL
 from phiforge.store.home import ensure_space, home_dir
 from phiforge.store.models import find
@@ -122,47 +123,19 @@ def cut_tokenizer(file: Path) -> str:
 
 
 def gguf_file(model: Model, kind: str) -> Path:
-    """The model as a GGUF file with every matrix quantised to `kind`: q4_0, q8_0 or f16."""
-    return make(model.form(f"{kind}.gguf"), lambda file: write_gguf(model, kind, file))
+    """The model as `phiforge export` writes it for llama.cpp: q4_0 (with its embeddings at q8_0), q8_0 or f16."""
+    source = checkpoint.SafetensorsFolder(model.source)
+    tokenizer = Tokenizer.from_folder(model.source)
+
+    def write(file: Path) -> None:
+        write_gguf(
+            model.config, source, file, kind, tokenizer=lambda w: write_tokenizer(tokenizer, model.config.vocab_size, w)
+        )
+
+    return make(model.form(f"{kind}.gguf"), write)
 
 
-def write_gguf(model: Model, kind: str, path: Path) -> None:
-    config, source = model.config, checkpoint.SafetensorsFolder(model.source)
-    reader = gguf.GGUFReader(find(DEFAULT_MODEL).path)  # for its vocabulary
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(config.context)
-    writer.add_embedding_length(config.d_model)
-    writer.add_block_count(config.n_layers)
-    writer.add_feed_forward_length(config.d_ff)
-    writer.add_head_count(config.n_heads)
-    writer.add_head_count_kv(config.n_kv_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
-    writer.add_rope_dimension_count(config.head_dim)
-    writer.add_rope_freq_base(config.rope.theta)
-    writer.add_layer_norm_rms_eps(config.norm_eps)
-    writer.add_vocab_size(config.vocab_size)
-    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{kind.upper()}"])
-    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    for key, field in reader.fields.items():
-        if key.startswith("tokenizer."):
-            value = field.contents()
-            if key in ("tokenizer.ggml.tokens", "tokenizer.ggml.token_type"):
-                value = value[: config.vocab_size]
-            writer.add_key_value(key, value, field.types[0], field.types[1] if len(field.types) > 1 else None)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.n_layers)
-    quantised = gguf.GGMLQuantizationType[kind.upper()]
-    for name in sorted(source.shapes):
-        values = source.read(name, slice(None)).float().numpy()
-        if name.endswith(("q_proj.weight", "k_proj.weight")):  # to llama.cpp's interleaved pairs
-            heads = config.n_heads if ".q_proj" in name else config.n_kv_heads
-            values = values.reshape(heads, 2, -1, config.d_model).swapaxes(1, 2).reshape(values.shape)
-        dtype = quantised if values.ndim == 2 else gguf.GGMLQuantizationType.F32
-        found = names.get_name(name, try_suffixes=(".weight",))
-        if found is None:
-            raise ValueError(f"{name}: no GGUF name for this tensor")
-        writer.add_tensor(found, quantize(np.ascontiguousarray(values), dtype), raw_dtype=dtype)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+def quantised(model: Model, kind: str) -> Path:
+    """The model as our engine keeps it at int4 or int8, made as `phiforge quantize` does."""
+    source = checkpoint.SafetensorsFolder(model.source)
+    return make(model.form(kind), lambda folder: convert_quantized(model.config, source, folder, kind, 32))

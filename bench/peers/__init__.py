@@ -59,41 +59,34 @@ def entries() -> list[Entry]:
     from peers import prepare
 
     def ours(form: str) -> Entry:
-        return Entry("phiforge", form, "peers.ours", "Phiforge", "phiforge", lambda m: m.source, prepare.source, True)
+        def path(model: Model) -> Path:
+            return model.source if form == "fp32" else model.form(form)
 
-    def llama_cpp(form: str) -> Entry:
-        path = lambda m: m.form(f"{form}.gguf")  # noqa: E731
-        return Entry(
-            "llama.cpp", form, "peers.llama_cpp", "LlamaCpp", "xllamacpp", path, prepare.llama_cpp, form == "q4_0"
-        )
+        return Entry("phiforge", form, "peers.ours", "Phiforge", "phiforge", path, prepare.ours, True)
 
-    def openvino(form: str) -> Entry:
-        path = lambda m: m.form(f"openvino-{form}")  # noqa: E731
-        return Entry(
-            "OpenVINO", form, "peers.openvino", "OpenVino", "openvino_genai", path, prepare.openvino, form != "fp16"
-        )
+    def peer(engine: str, module: str, name: str, needs: str, pattern: str, make: Callable[[Model, str], Path]):
+        def entry(form: str, quick: bool = False) -> Entry:
+            def path(model: Model) -> Path:
+                return model.form(pattern.format(form)) if pattern else model.source
 
-    def onnxruntime(form: str) -> Entry:
-        path = lambda m: m.form(f"onnxruntime-{form}")  # noqa: E731
-        return Entry(
-            "ONNX Runtime", form, "peers.onnxruntime", "OnnxRuntime", "onnxruntime_genai", path, prepare.onnxruntime
-        )
+            return Entry(engine, form, f"peers.{module}", name, needs, path, make, quick)
 
-    def transformers(form: str) -> Entry:
-        return Entry(
-            "transformers",
-            form,
-            "peers.transformers",
-            "Transformers",
-            "transformers",
-            lambda m: m.source,
-            prepare.source,
-        )
+        return entry
 
+    llama_cpp = peer("llama.cpp", "llama_cpp", "LlamaCpp", "xllamacpp", "{}.gguf", prepare.llama_cpp)
+    openvino = peer("OpenVINO", "openvino", "OpenVino", "openvino_genai", "openvino-{}", prepare.openvino)
+    onnxruntime = peer(
+        "ONNX Runtime", "onnxruntime", "OnnxRuntime", "onnxruntime_genai", "onnxruntime-{}", prepare.onnxruntime
+    )
+    transformers = peer("transformers", "transformers", "Transformers", "transformers", "", prepare.source)
     return [
         *map(ours, ("int4", "int8", "fp32")),
-        *map(llama_cpp, ("q4_0", "q8_0")),
-        *map(openvino, ("int4", "int8", "fp16")),
+        llama_cpp("q4_0", quick=True),
+        llama_cpp("q8_0"),
+        openvino("int4", quick=True),
+        openvino("int8", quick=True),
+        openvino("fp16"),
         onnxruntime("int4"),
-        *map(transformers, ("bf16", "fp32")),
+        transformers("bf16"),
+        transformers("fp32"),
     ]

@@ -10,12 +10,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from models import Model, gguf_file, make
+from models import Model, gguf_file, make, quantised
 
 
 def source(model: Model, form: str) -> Path:
     """The checkpoint itself, for engines that read it."""
     return model.source
+
+
+def ours(model: Model, form: str) -> Path:
+    return model.source if form == "fp32" else quantised(model, form)
 
 
 def llama_cpp(model: Model, form: str) -> Path:
