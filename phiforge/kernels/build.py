@@ -115,6 +115,8 @@ def _run(command: list[str]) -> None:
 
 
 def main() -> int:
+    if "--if-stale" in sys.argv[1:] and LIBRARY.exists() and source_hash().encode() in LIBRARY.read_bytes():
+        return 0
     try:
         print(f"built {build()}: {', '.join(variants())}")
     except BuildFailed as failed:

@@ -1,8 +1,8 @@
 """Products with quantised weights: x W^T where W is int8, int4 or bf16 (`formats.py`).
 
 For int8 and int4, each group of inputs in each row of x is rounded to integers of -127 to 127 times its own scale, and
-products are summed exactly within a group; one scale for a whole row would cost SmolLM2-135M 4 % of perplexity instead
-of 0.1 % (docs/log.md). A row's result is the same, bit for bit, whatever other rows are in x.
+products are summed exactly within a group; one scale for a whole row costs SmolLM2-135M 4 % of perplexity
+(docs/log.md). A row's result is the same, bit for bit, whatever other rows are in x.
 """
 
 from __future__ import annotations
