@@ -129,7 +129,11 @@ def gguf_file(model: Model, kind: str) -> Path:
 
     def write(file: Path) -> None:
         write_gguf(
-            model.config, source, file, kind, tokenizer=lambda w: write_tokenizer(tokenizer, model.config.vocab_size, w)
+            model.config,
+            source,
+            file,
+            kind,
+            tokenizer=lambda w: write_tokenizer(tokenizer, model.config.vocab_size, w),
         )
 
     return make(model.form(f"{kind}.gguf"), write)
