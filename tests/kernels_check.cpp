@@ -133,20 +133,27 @@ void check(const char* kind, int64_t m, int64_t k, int64_t n, int64_t group, Ext
     failures += wrong != 0;
 }
 
+thread_local int number = 0;  // of this thread in its team
+int member() { return number; }
+
 void team(void (*run)(void*), void* data, unsigned threads, unsigned) {
     std::vector<std::thread> others;
-    for (unsigned i = 1; i < threads; i++) others.emplace_back(run, data);
+    for (unsigned i = 1; i < threads; i++)
+        others.emplace_back([=] {
+            number = static_cast<int>(i);
+            run(data);
+        });
     run(data);
     for (auto& other : others) other.join();
 }
 
 }  // namespace
 
-extern "C" void phiforge_use_team(void* start);
+extern "C" void phiforge_use_team(void* start, void* member);
 extern "C" int phiforge_runs(const char* variant);
 
 int main() {
-    phiforge_use_team(reinterpret_cast<void*>(&team));
+    phiforge_use_team(reinterpret_cast<void*>(&team), reinterpret_cast<void*>(&member));
     int checks = 0;
     for (int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 13, 33})
         for (int64_t n : {1, 15, 16, 17, 48, 200})

@@ -12,11 +12,13 @@ import torch
 from msgspec.structs import replace
 from safetensors import safe_open
 
+from phiforge.kernels.attention import Plan, Pool, Run, attend_qkv
 from phiforge.kernels.formats import KINDS, dequantize
+from phiforge.kernels.layers import Layers
 from phiforge.model import checkpoint, quantized_files
 from phiforge.model.checkpoint import CheckpointError, SafetensorsFolder
 from phiforge.model.config import PRESETS, ModelConfig, shrink
-from phiforge.model.quantized import QuantizedEmbedding, QuantizedLinear, quantize, scheme_of, update
+from phiforge.model.quantized import QuantizedEmbedding, QuantizedLinear, layers_on, quantize, scheme_of, update
 from phiforge.model.quantized_files import convert_quantized, read_scheme, save_quantized
 from phiforge.model.quantized_source import QuantizedFolder
 
@@ -68,6 +70,45 @@ def test_a_network_computes_with_what_it_keeps(network: Factory) -> None:
         logits.sum().backward()
     torch.testing.assert_close(logits, plain(embeddings=embeddings), atol=2e-3, rtol=1e-4)
     assert embeddings.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("config", [MINI, LARGE, LLAMA], ids=["mini", "large", "llama"])
+@pytest.mark.parametrize("kind", KINDS)
+@torch.inference_mode()
+def test_layers_in_one_call_equal_the_modules_bit_for_bit(network: Factory, config: ModelConfig, kind: str) -> None:
+    """Two prompts that part after a block, then one token more of each; states of some tokens, of none, of all."""
+    model = quantize(network(config), kind)
+
+    def pool() -> Pool:
+        return Pool(config.n_layers, 8, config.n_kv_heads, config.head_dim)
+
+    mine, other = pool(), pool()
+    if not Layers.available(mine):
+        assert layers_on(model, mine) is None
+        pytest.skip("no compiled kernels here")
+    layers = layers_on(model, mine)
+    assert layers is not None
+    blocks, positions = {0: [5, 1, 2], 1: [5, 3, 4]}, [*range(40), *range(16, 35)]
+    owner = [0] * 40 + [1] * 19
+    runs = [Run([5], 0, 16, range(59)), Run([1, 2], 16, 24, range(16, 40)), Run([3, 4], 16, 19, range(40, 59))]
+    more = [Run([5], 0, 16, [0, 1]), Run([1, 2], 16, 25, [0]), Run([3, 4], 16, 20, [1])]
+    for owners, at, seen in ((owner, positions, runs), ([0, 1], [40, 35], more)):
+        slots = torch.tensor([blocks[o][p // 16] * 16 + p % 16 for o, p in zip(owners, at, strict=True)])
+        plan, where = Plan(seen, at), torch.tensor(at)
+        x = model.embed_tokens(torch.arange(3, 3 + len(at)))
+        for rows in (torch.tensor([len(at) - 1, 0]), torch.tensor([], dtype=torch.long), torch.arange(len(at))):
+            expected = model.hidden(
+                embeddings=x.clone(),
+                positions=where,
+                attend=lambda _, layer, qkv, cos, sin: attend_qkv(qkv, cos, sin, other, layer, slots, plan),  # noqa: B023
+                rows=rows,
+            )
+            states = layers(x.clone(), *model.rotary(where, False, x.dtype), slots, plan, rows)
+            assert torch.equal(model.norm(states), expected)
+        for layer in range(config.n_layers):
+            block, place = slots // 16, slots % 16
+            assert torch.equal(mine.keys[layer][block, :, :, place], other.keys[layer][block, :, :, place])
+            assert torch.equal(mine.values[layer][block, :, place], other.values[layer][block, :, place])
 
 
 def test_the_output_layer_may_have_a_kind_of_its_own(network: Factory) -> None:

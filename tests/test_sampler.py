@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phiforge.engine.request import Sampling
@@ -13,6 +13,7 @@ from phiforge.engine.text import Output
 
 
 @settings(max_examples=60, deadline=None)
+@example(seed=1, temperature=0.5, top_k=0, top_p=0.99999, min_p=0.0)
 @given(
     seed=st.integers(0, 10_000), temperature=st.floats(0.3, 2), top_k=st.integers(0, 400),
     top_p=st.floats(0.05, 1), min_p=st.floats(0, 0.5),
@@ -37,7 +38,9 @@ def test_filters_keep_what_those_of_transformers_keep(seed, temperature, top_k, 
         torch.tensor([[min_p]]),
     )
     ours, theirs = set(ids[kept > 0].tolist()), set(torch.nonzero(expected[0].isfinite())[:, 0].tolist())
-    assert len(ours ^ theirs) <= 1  # cumulative sums from the two ends may round the last one apart
+    # Cumulative sums from the two ends may round the last ones apart: one token, or several that hardly weigh.
+    apart = sorted(z.softmax(-1)[0, list(ours ^ theirs)].tolist())
+    assert sum(apart[:-1]) < 1e-6
 
 
 @pytest.mark.parametrize(

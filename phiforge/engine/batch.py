@@ -14,6 +14,7 @@ from torch import Tensor
 from phiforge.engine.scheduler import Span
 from phiforge.engine.sequence import Sequence
 from phiforge.kernels.attention import BLOCK, Plan, Pool, Run, attend_qkv
+from phiforge.kernels.layers import Layers
 from phiforge.model.phi3 import Attention, Phi3
 
 
@@ -43,8 +44,11 @@ class Batch:
         self._slots = torch.tensor(slots, device=device)
         self._plan = Plan(runs([(s, s.cached + n) for s, n in spans], rows), positions, device)
 
-    def hidden(self, model: Phi3, pool: Pool, rows: List[int]) -> Tensor:
-        """Feed the tokens: their keys and values go to `pool`; the network's last hidden states [len(rows), d_model]."""
+    def hidden(self, model: Phi3, pool: Pool, rows: List[int], layers: Layers | None = None) -> Tensor:
+        """Feed the tokens: their keys and values go to `pool`; the network's last hidden states [len(rows), d_model].
+
+        With `layers`, the model's own as one call on that pool, its modules are left out.
+        """
         x = model.embed_tokens(self._ids)
         for (sequence, n), first in zip(self.spans, self.first, strict=True):
             if sequence.prompt.blocks and (own := sequence.embed(model.embed_tokens, n)) is not None:
@@ -54,6 +58,9 @@ class Batch:
             return attend_qkv(qkv, cos, sin, pool, layer, self._slots, self._plan)
 
         index = torch.tensor(rows, dtype=torch.long, device=x.device)
+        if layers is not None:
+            cos, sin = model.rotary(self.positions, self.long, x.dtype)
+            return model.norm(layers(x, cos, sin, self._slots, self._plan, index))
         return model.hidden(embeddings=x, positions=self.positions, long=self.long, attend=attention, rows=index)
 
 

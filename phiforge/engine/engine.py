@@ -31,7 +31,7 @@ from phiforge.engine.text import Detokenizer, Output
 from phiforge.kernels.attention import BLOCK, Pool
 from phiforge.model.adapters import Adapters
 from phiforge.model.phi3 import Phi3
-from phiforge.model.quantized import update
+from phiforge.model.quantized import layers_on, update
 from phiforge.store.machine import machine
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Engine:
         self._pool = Pool(
             config.n_layers, self._n_blocks, config.n_kv_heads, config.head_dim, self._kv_dtype, self.device
         )
+        self._layers = layers_on(self.model, self._pool)
 
     @property
     def busy(self) -> bool:
@@ -207,6 +208,7 @@ class Engine:
         for sequence in list(self._scheduler.running):
             self._scheduler.restart(sequence)
         self._scheduler.blocks.clear()
+        self._layers = layers_on(self.model, self._pool)
 
     @torch.inference_mode()
     def step(self) -> list[Event]:
@@ -249,7 +251,8 @@ class Engine:
                 sampled.append((sequence, count))
                 rows += range(first + n - count, first + n)
         self.adapters.select([(s.request.adapter, a, a + n) for (s, n), a in zip(spans, batch.first, strict=True)])
-        hidden = batch.hidden(self.model, self._pool, rows + score_rows)
+        layers = None if self.adapters.selected else self._layers
+        hidden = batch.hidden(self.model, self._pool, rows + score_rows, layers)
         logits = self.model.lm_head(hidden[: len(rows)])
         for sequence, n in spans:
             self._scheduler.advance(sequence, n - len(sequence.draft))

@@ -90,7 +90,7 @@ def _open() -> tuple[ctypes.CDLL | None, str | None, str | None]:
     runnable = [name for name in _text(found.phiforge_variants).split() if found.phiforge_runs(name.encode())]
     if setting and setting not in runnable:
         raise ValueError(f"{SETTING}={setting}: this processor and this library have {', '.join(runnable)} and off")
-    found.phiforge_use_team(_team())
+    found.phiforge_use_team(*(_team() or (None, None)))
     return found, setting or runnable[0], None
 
 
@@ -103,7 +103,7 @@ def _load(path: Path) -> ctypes.CDLL:
         raise _Unusable(f"{path.name} is no library of ours for this system ({error}); {again}") from None
     if _text(found.phiforge_source) != build.source_hash():
         raise _Unusable(f"{path.name} was built from other sources; {again}")
-    found.phiforge_use_team.argtypes = [pointer]
+    found.phiforge_use_team.argtypes = [pointer, pointer]
     found.phiforge_use_team.restype = None
     return found
 
@@ -114,14 +114,17 @@ def _text(function: Any) -> str:
 
 
 @cache
-def _team() -> int | None:
-    """The address of GOMP_parallel in the OpenMP runtime that torch runs on (GNU's, LLVM's and Intel's all have it)."""
+def _team() -> tuple[int | None, int | None] | None:
+    """The addresses of GOMP_parallel and omp_get_thread_num in the OpenMP runtime that torch runs on (GNU's, LLVM's and
+    Intel's all have them)."""
     shipped = sorted((Path(torch.__file__).parent / "lib").glob("lib*omp*"))
     for file in [*map(str, shipped), None]:  # None: whatever the process has loaded for everyone to see
         try:
             # RTLD_NOLOAD: a runtime that torch does not use would be a second pool of threads.
             runtime = ctypes.CDLL(file, mode=os.RTLD_NOLOAD | os.RTLD_NOW) if file else ctypes.CDLL(None)
-            return ctypes.cast(runtime.GOMP_parallel, pointer).value
+            functions = runtime.GOMP_parallel, runtime.omp_get_thread_num
+            start, member = (ctypes.cast(function, pointer).value for function in functions)
+            return start, member
         except (OSError, AttributeError):
             continue
     return None

@@ -101,6 +101,11 @@ class Adapters:
         self._trainable: tuple[str, Adapter] | None = None  # and what it was when it came
 
     @property
+    def selected(self) -> bool:
+        """Whether any row of the coming batch uses an adapter."""
+        return bool(self._selection.uses)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._held)
 

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from phiforge.kernels import formats
 from phiforge.kernels.formats import Kind, Packed, dequantize
+from phiforge.kernels.layers import Layers, LayerWeights
 from phiforge.kernels.linear import product
-from phiforge.model.phi3 import Linear, Phi3, RMSNorm
+from phiforge.kernels.pool import Pool
+from phiforge.model.phi3 import Layer, Linear, Phi3, RMSNorm
 
 BLOCK = 1_000_000  # embedding weights rounded at a time
 
@@ -183,6 +185,22 @@ def scheme_of(model: Phi3) -> Scheme | None:
     if not isinstance(head, QuantizedLinear) or layer is None:
         return None
     return Scheme(layer.kind, layer.group, head.kind, head.group)
+
+
+def layers_on(model: Phi3, pool: Pool) -> Layers | None:
+    """The layers of a quantised network as one call, with this pool; None where they are not all quantised, or no kernel
+    is there. Of no use after `update`."""
+    if not Layers.available(pool):
+        return None
+    found: list[LayerWeights] = []
+    for layer in model.layers:
+        assert isinstance(layer, Layer)
+        linears = (layer.self_attn.qkv_proj, layer.self_attn.o_proj, layer.mlp.gate_up_proj, layer.mlp.down_proj)
+        packed = [linear.packed for linear in linears if isinstance(linear, QuantizedLinear)]
+        if len(packed) < len(linears):
+            return None
+        found.append(LayerWeights(layer.input_layernorm.weight, layer.post_attention_layernorm.weight, *packed))
+    return Layers(found, model.config.n_heads, model.config.norm_eps, pool)
 
 
 @torch.no_grad()

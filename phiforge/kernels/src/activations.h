@@ -16,11 +16,26 @@ inline vf load_some(const float* p, int64_t left) {
     return load(some);
 }
 
-// q[i] = x[i] / scale, rounded to the nearest (ties to even), |q| <= 127; zeros from k to `padded`, a multiple of 4. The
-// scale is the largest magnitude / 127. A value that is not finite makes the scale NaN, and so the row's outputs.
+// WIDTH integers stored as Q, which holds them. (GCC narrows vectors one lane at a time.)
 template <class Q>
-inline float quantise(const float* x, int64_t k, int64_t padded, Q* q) {
+inline void store_narrow(Q* to, vi v) {
+#if defined(PHIFORGE_AVX2)
+    __m256i pairs = _mm256_permute4x64_epi64(_mm256_packs_epi32((__m256i)v, (__m256i)v), 0x08);
+    __m128i words = _mm256_castsi256_si128(pairs);
+    if (sizeof(Q) == 1) words = _mm_packs_epi16(words, words);
+    __builtin_memcpy(to, &words, WIDTH * sizeof(Q));
+#else
     typedef Q Narrowed __attribute__((vector_size(WIDTH * sizeof(Q))));
+    Narrowed narrow = __builtin_convertvector(v, Narrowed);
+    __builtin_memcpy(to, &narrow, sizeof narrow);
+#endif
+}
+
+// q[i] = x[i] / scale, rounded to the nearest (ties to even), |q| <= 127; zeros from k to `padded`, a multiple of 4. The
+// scale is the largest magnitude / 127. A value that is not finite makes the scale NaN, and so the row's outputs. `total`
+// becomes the sum of q.
+template <class Q>
+inline float quantise(const float* x, int64_t k, int64_t padded, Q* q, int32_t* total) {
     vi largest_bits = {};
     for (int64_t i = 0; i < k; i += WIDTH) {
         vi bits = (vi)load_some(x + i, k - i) & 0x7fffffff;
@@ -34,18 +49,22 @@ inline float quantise(const float* x, int64_t k, int64_t padded, Q* q) {
     float inverse = finite && !zero ? 127 / magnitude : 0;
     // Adding 1.5 * 2^23 leaves the rounded integer in a float's low bits.
     vf factor = splat(inverse), shift = splat(0x1.8p23f);
+    vi sums = {};
     int64_t i = 0;
     if (finite) {
         for (; i + WIDTH <= k; i += WIDTH) {
             vi rounded = (vi)(load(x + i) * factor + shift) - 0x4b400000;
-            Narrowed narrow = __builtin_convertvector(rounded, Narrowed);
-            __builtin_memcpy(q + i, &narrow, sizeof narrow);
+            store_narrow(q + i, rounded);
+            sums += rounded;
         }
     }
     for (; i < padded; i++) {
         vi rounded = (vi)(splat(finite && i < k ? x[i] : 0) * factor + shift) - 0x4b400000;
         q[i] = static_cast<Q>(rounded[0]);
+        sums[0] += rounded[0];
     }
+    *total = 0;
+    for (int lane = 0; lane < WIDTH; lane++) *total += sums[lane];
     return !finite ? __builtin_nanf("") : zero ? 0 : magnitude / 127;
 }
 
@@ -54,9 +73,8 @@ template <class Q>
 inline void quantise_row(const float* x, int64_t k, int64_t group, Q* q, float* scales, float* sums, bool scaled) {
     for (int64_t g = 0, start = 0; start < k; g++, start += group) {
         int64_t count = k - start < group ? k - start : group, padded = (count + 3) / 4 * 4;
-        scales[g] = quantise(x + start, count, padded, q + start);
-        int32_t total = 0;
-        for (int64_t i = 0; i < padded; i++) total += q[start + i];
+        int32_t total;
+        scales[g] = quantise(x + start, count, padded, q + start, &total);
         sums[g] = scaled ? static_cast<float>(total) * scales[g] : static_cast<float>(total);
     }
 }

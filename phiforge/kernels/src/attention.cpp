@@ -335,23 +335,36 @@ void attend_some(Call& c, const Plan& plan, int32_t begin, int32_t end, int64_t 
 
     if (work * c.H * c.D < 100000) threads = 1;  // multiply-adds, twice; starting threads takes as long
     for (int32_t l = 0; l < levels; l++) {
-        int64_t n = 0;
-        for (int32_t p = 0; p < n_parts; p++) {
-            const Part& part = c.parts[p];
-            if (part.level != l) continue;
-            for (int32_t g = 0; g < c.G; g++)
+        // In the order of their first tokens, so that a thread's share is about the tokens that it has in its cache.
+        auto each = [&](const auto& visit) {
+            for (int32_t p = 0; p < n_parts; p++) {
+                const Part& part = c.parts[p];
+                if (part.level != l) continue;
                 for (int64_t e = part.first; e < part.last; e += tokens_per_tile) {
                     int64_t last = e + tokens_per_tile < part.last ? e + tokens_per_tile : part.last;
-                    units[n++] = {p, g, static_cast<int32_t>(e), static_cast<int32_t>(last)};
+                    visit(p, static_cast<int32_t>(e), static_cast<int32_t>(last));
                 }
+            }
+        };
+        int32_t* place = level;  // levels are known, and the array is free
+        for (int32_t t = begin; t < end; t++) place[t] = 0;
+        each([&](int32_t, int32_t first, int32_t) { place[c.entries[first].token] += static_cast<int32_t>(c.G); });
+        int32_t n = 0;
+        for (int32_t t = begin; t < end; t++) {
+            int32_t count = place[t];
+            place[t] = n;
+            n += count;
         }
+        each([&](int32_t p, int32_t first, int32_t last) {
+            for (int32_t g = 0; g < c.G; g++) units[place[c.entries[first].token]++] = {p, g, first, last};
+        });
         parallel(threads, n, [&](int64_t i) {
             if (c.layer->dtype == 0) compute<float>(c, units[i]);
             if (c.layer->dtype == 1) compute<bf16>(c, units[i]);
             if (c.layer->dtype == 2) compute<int8_t>(c, units[i]);
         });
     }
-    const int64_t step = 256 / c.H + 1;
+    const int64_t step = 64 / c.H + 1;
     parallel(threads, (n_tokens + step - 1) / step, [&](int64_t i) {
         for (int64_t t = begin + i * step; t < begin + (i + 1) * step && t < end; t++)
             for (int64_t h = 0; h < c.H; h++) merge(c, static_cast<int32_t>(t), h, n_sums[t]);

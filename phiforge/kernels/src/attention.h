@@ -1,4 +1,4 @@
-// The kernels of attention.cpp, store.cpp, select.cpp and elementwise.cpp, for the list in kernels.h.
+// The kernels of attention.cpp, store.cpp, select.cpp, elementwise.cpp and layers.cpp, for the list in kernels.h.
 //
 // Each takes its arguments as one record, which Python packs into bytes: ctypes takes 0.3 us for an argument, and a
 // kernel for one token hardly more. Fields are 8 bytes wide. Sizes and strides count elements.
@@ -94,6 +94,36 @@ struct RotateCall {  // x and out [rows, heads, dim], rows a stride apart, cos a
     int64_t out_stride, rows, heads, dim, half, threads;
 };
 
+struct Weight {  // of a product, [n, k] as LinearCall has it
+    const void *data, *scales;
+    int64_t kind, group, n, k;  // kind: 0 int8, 1 int4, 2 bf16
+};
+
+struct LayerWeights {
+    const float *input_norm, *post_norm;  // [dim]
+    Weight qkv, o, gate_up, down;
+    const PoolLayer* pool;
+};
+
+// All layers of a network: x [tokens, dim] is the residual stream, changed in place. Of the last layer only the tokens
+// `rows` [n_rows] are computed after its attention, to out [n_rows, dim].
+struct LayersCall {
+    float* x;
+    int64_t tokens, dim;
+    const LayerWeights* layers;
+    int64_t n_layers, heads;
+    double eps;
+    const float *cos, *sin;  // [tokens, half]
+    int64_t half;
+    const int64_t* slots;
+    const int32_t* plan;
+    const int64_t* rows;
+    int64_t n_rows;
+    float* out;
+    float *narrow, *wide;  // [tokens, most inputs of a product] and [tokens, most outputs]
+    int64_t threads;
+};
+
 #define PHIFORGE_ATTENTION_KERNELS(K)    \
     K(attend, (const AttendCall* call))  \
     K(store_tokens, (const StoreCall*))  \
@@ -103,4 +133,5 @@ struct RotateCall {  // x and out [rows, heads, dim], rows a stride apart, cos a
     K(mask, (const MaskCall*))           \
     K(rms_norm, (const NormCall*))       \
     K(silu_mul, (const GateCall*))       \
-    K(rotate, (const RotateCall*))
+    K(rotate, (const RotateCall*))       \
+    K(layers, (const LayersCall*))

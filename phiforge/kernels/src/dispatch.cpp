@@ -10,13 +10,17 @@
 #endif
 
 phiforge_team phiforge_start_team = nullptr;
+int (*phiforge_member)() = nullptr;
 
 // The hash of the sources (build.py), the compiler, and the variants in here, best first, separated by spaces.
 PHIFORGE_EXPORT const char* phiforge_source() { return PHIFORGE_SOURCE; }
 PHIFORGE_EXPORT const char* phiforge_compiler() { return __VERSION__; }
 PHIFORGE_EXPORT const char* phiforge_variants() { return PHIFORGE_VARIANTS; }
 
-PHIFORGE_EXPORT void phiforge_use_team(void* start) { phiforge_start_team = reinterpret_cast<phiforge_team>(start); }
+PHIFORGE_EXPORT void phiforge_use_team(void* start, void* member) {
+    phiforge_start_team = reinterpret_cast<phiforge_team>(start);
+    phiforge_member = reinterpret_cast<int (*)()>(member);
+}
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 namespace {
 
-constexpr int64_t PART = 1 << 14;  // elements that are worth a thread of their own
+constexpr int64_t PART = 1 << 12;  // elements that are worth a thread of their own
 
 // body(row) for all rows, `dim` elements each.
 template <class Body>

@@ -61,15 +61,14 @@ void share(int64_t m, int64_t n, int64_t k, int64_t row_bytes, int64_t row_tile,
     // Tasks are runs of blocks, with all rows; fewer rows each where there are few blocks.
     int64_t wanted = threads > 1 ? threads * TASKS_PER_THREAD : 1;
     if (wanted > useful) wanted = useful;
-    int64_t run = blocks / wanted > 0 ? blocks / wanted : 1;
-    int64_t runs = (blocks + run - 1) / run;
+    int64_t runs = blocks < wanted ? blocks : wanted;
     int64_t splits = runs >= wanted ? 1 : (wanted + runs - 1) / runs;
     int64_t most = (m + row_tile - 1) / row_tile;
     if (splits > most) splits = most;
     int64_t part = (most + splits - 1) / splits * row_tile;
     splits = (m + part - 1) / part;
     parallel(threads, runs * splits, [&](int64_t task) {
-        int64_t first = task % runs * run, last = first + run < blocks ? first + run : blocks;
+        int64_t run = task % runs, first = blocks * run / runs, last = blocks * (run + 1) / runs;
         int64_t row = task / runs * part, end = row + part < m ? row + part : m;
         for (; row < end; row += rows) work(Share{first, last, row, row + rows < end ? row + rows : end});
     });
@@ -91,7 +90,7 @@ PHIFORGE_EXPORT void KERNEL(linear_int8)(const LinearCall* call) {
         Narrow* q = reinterpret_cast<Narrow*>(scratch);
         float* factors = reinterpret_cast<float*>(q + rows * stride);
         float* sums = factors + rows * groups;
-        parallel(rows * c.k < TASK ? 1 : c.threads, rows, [&](int64_t r) {
+        parallel(rows * c.k < 16384 ? 1 : c.threads, rows, [&](int64_t r) {
             quantise_row(c.x + (start + r) * c.x_stride, c.k, 4 * QUADS, q + r * stride, factors + r * groups,
                          sums + r * groups, false);
         });
@@ -120,7 +119,7 @@ PHIFORGE_EXPORT void KERNEL(linear_int4)(const LinearCall* call) {
         int8_t* q = reinterpret_cast<int8_t*>(scratch);
         float* factors = reinterpret_cast<float*>(q + rows * stride);
         float* sums = factors + rows * groups;
-        parallel(rows * c.k < TASK ? 1 : c.threads, rows, [&](int64_t r) {
+        parallel(rows * c.k < 16384 ? 1 : c.threads, rows, [&](int64_t r) {
             quantise_row(c.x + (start + r) * c.x_stride, c.k, c.group, q + r * stride, factors + r * groups,
                          sums + r * groups, true);
         });
