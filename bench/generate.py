@@ -177,7 +177,7 @@ def rows(bench: Bench, tasks: list[Task], most: limits.Limits) -> list[dict[str,
 def row(
     what: str, unit: str, ours: float | None, peer: str, value: float, bar: float | None, **extra: object
 ) -> dict[str, object]:
-    ratio = None if ours is None else (value / ours if unit in ("s", "MB") else ours / value)
+    ratio = None if ours is None else (value / ours if unit in ("s", "MB", "GB") else ours / value)
     ok = bar is None or (ratio is not None and ratio >= bar)
     figures = {"ours": ours, "peer_value": value, "ratio": ratio}
     rounded = {k: None if v is None else round(v, 2) for k, v in figures.items()}

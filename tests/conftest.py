@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +81,12 @@ def default_gguf() -> Path:
         return Path(models.find("smollm2-135m-instruct").path)
     except models.NotInstalled:
         pytest.skip("the default model is not here: `phiforge pull smollm2-135m-instruct`")
+
+
+@pytest.fixture(scope="session")
+def served(default_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The default model behind a real server on loopback: its `url`, and the `server`."""
+    from serving import running, server_of_file
+
+    with running(server_of_file(default_gguf, tmp_path_factory.mktemp("home"))) as there:
+        yield there

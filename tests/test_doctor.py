@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from phiforge.cli import doctor
+from phiforge.kernels import native
 from phiforge.model.config import PRESETS
 from phiforge.store.machine import cpu_quota, machine, memory_limit
 
@@ -50,6 +51,9 @@ def test_doctor_json_is_complete(quick, capsys):
     assert cpu["name"] == "cpu"
     assert [m["name"] for m in cpu["models"]] == ["smollm2-135m-instruct", *PRESETS]
     assert {check["what"]: check["ok"] for check in report["checks"]}["default model"] is False
+    kernels = next(check for check in report["checks"] if check["what"] == "kernels")
+    assert kernels["ok"] == (native.library() is not None)
+    assert (native.variant() or "torch") in kernels["detail"]
     assert report["machine"]["memory_total"] > 0
     assert report["libraries"]["torch"]
     mini = next(m for m in cpu["models"] if m["name"] == "phi-4-mini-instruct")

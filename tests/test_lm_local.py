@@ -21,12 +21,14 @@ from phiforge.engine.driver import Driver
 from phiforge.engine.engine import Engine
 from phiforge.engine.guide import Grammar, Thinking
 from phiforge.engine.request import Request, Sampling
+from phiforge.kernels.native import variant
 from phiforge.lm import Delta, Options, Reply, Scored, open_model
 from phiforge.lm.local import LocalModel, convert
 from phiforge.lm.scoring import cut
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import new_adapter
 from phiforge.model.peft import save_adapter
+from phiforge.model.quantized import scheme_of
 from phiforge.records import Message
 from phiforge.store import models as store
 
@@ -37,7 +39,7 @@ QUESTIONS = [[Message("user", q)] for q in ("What is the capital of France?", "C
 @pytest.fixture(scope="module")
 def lm():
     try:
-        model = open_model("smollm2-135m-instruct")
+        model = open_model("smollm2-135m-instruct", dtype="float32")
     except store.NotInstalled:
         pytest.skip("the default model has not been pulled")
     with model:
@@ -49,6 +51,17 @@ def test_it_knows_the_capital_of_france(lm: LocalModel) -> None:
     assert "Paris" in reply.message.text
     assert reply.finish_reason == "stop"
     assert reply.message.thinking is None
+
+
+@pytest.mark.skipif(variant() is None, reason="no compiled kernels here")
+def test_a_gguf_keeps_its_bits(lm: LocalModel) -> None:
+    """The default model's file has 4 bits a weight: it is opened with them, and says much the same as in fp32."""
+    with open_model("smollm2-135m-instruct") as quick:
+        assert scheme_of(quick.network).kind == "int4"
+        ids = lm.format.render(QUESTIONS[1]).ids
+        with torch.inference_mode():
+            p, q = (model.network(torch.tensor([ids]))[0].float().log_softmax(-1) for model in (lm, quick))
+    assert float((p.exp() * (p - q)).sum(-1).mean()) < 0.03
 
 
 def test_a_stream_adds_up_to_the_reply(lm: LocalModel) -> None:

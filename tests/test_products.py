@@ -8,10 +8,16 @@ import pytest
 import torch
 
 from phiforge.engine import products as kernels
-from phiforge.engine.products import ROWS, PackedLinear, choices, pack
+from phiforge.engine.products import ANY, ROWS, PackedLinear, choices, pack
+from phiforge.kernels import formats
+from phiforge.kernels.formats import KINDS, Kind, Packed
+from phiforge.kernels.linear import product
+from phiforge.kernels.native import variant
+from phiforge.kernels.pool import Pool
 from phiforge.model.checkpoint import load, save
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.phi3 import Linear, Phi3
+from phiforge.model.quantized import QuantizedLinear, layers_on, quantize
 
 CONFIG = shrink(PRESETS["phi-4-mini-instruct"])
 
@@ -99,3 +105,48 @@ def test_what_does_not_pay_or_fit_stays_plain(monkeypatch: pytest.MonkeyPatch, t
     assert isinstance(pack(network()).lm_head, Linear)
     monkeypatch.setattr(kernels, "_available", lambda: False)
     assert isinstance(pack(network()).lm_head, Linear)
+
+
+@pytest.mark.skipif(variant() is None, reason="no compiled kernels here")
+@pytest.mark.parametrize("kind", KINDS)
+@torch.inference_mode()
+def test_quantised_layers_take_the_kernel_that_was_faster(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, kind: Kind
+) -> None:
+    monkeypatch.setenv("PHIFORGE_HOME", str(tmp_path))
+    measured: list[str] = []
+
+    def native_rows(packed: Packed) -> int:
+        measured.append(f"{packed.n}x{packed.k}")
+        return 4
+
+    monkeypatch.setattr(kernels, "native_rows", native_rows)
+    ours, other = quantize(network(), kind), pack(quantize(network(), kind))
+    again = pack(quantize(network(), kind))
+    assert sorted(measured) == sorted(set(measured))  # each shape once, and nothing again
+    assert {m.native_rows for m in again.modules() if isinstance(m, QuantizedLinear)} == {4}
+    tokens = torch.arange(3, 15)[None]
+    assert (ours(tokens) - other(tokens)).abs().max() < 1e-4
+    assert torch.equal(ours(tokens[:, :4]), other(tokens[:, :4]))
+    pool = Pool(CONFIG.n_layers, 4, CONFIG.n_kv_heads, CONFIG.head_dim)
+    layers = layers_on(other, pool)
+    assert layers is None or layers.most_tokens == 4
+
+
+@pytest.mark.skipif(variant() is None, reason="no compiled kernels here")
+@pytest.mark.parametrize(
+    ("seconds", "most"), [((1.0, 1.0), ANY), ((1.0, 0.9), 1), ((1.0, 0.96), ANY)], ids=["tie", "torch", "nearly"]
+)
+def test_ours_is_kept_unless_torchs_is_clearly_faster(monkeypatch, seconds: tuple[float, float], most: int) -> None:
+    monkeypatch.setattr(kernels, "_seconds", lambda *_: list(seconds))
+    assert kernels.native_rows(formats.quantize(torch.randn(32, 64), "int8")) == most
+
+
+def test_a_wide_weight_is_measured_by_a_part_that_is_its_own() -> None:
+    weight = torch.randn(4096 + 32, 64)
+    x = torch.randn(3, 64)
+    for kind in KINDS:
+        packed = formats.quantize(weight, kind)
+        part = kernels._part(packed)
+        assert part.n == 4096
+        assert torch.equal(product(x, part), product(x, packed)[:, :4096])

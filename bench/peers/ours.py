@@ -14,7 +14,7 @@ from phiforge.model import checkpoint
 class Phiforge:
     def __init__(self, path: str, form: str, slots: int) -> None:
         torch.set_num_threads(THREADS)
-        network = checkpoint.load(path) if form != "fp32" else pack(checkpoint.load(path, dtype=torch.float32))
+        network = pack(checkpoint.load(path, dtype=torch.float32 if form == "fp32" else None))
         self.engine = Engine(network)
 
     def generate(self, prompts: list[list[int]], n: int, new: int) -> Arrivals:

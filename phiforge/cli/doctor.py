@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -204,23 +201,15 @@ def _checks(torch_facts: dict[str, Any]) -> list[dict[str, Any]]:
         check("default model", True, find(DEFAULT_MODEL).path, needed=False)
     except StoreError:
         check("default model", False, f"not here yet: `phiforge pull {DEFAULT_MODEL}` (98 MB)", needed=False)
-    compiler = _compiler()
-    check(
-        "C compiler", bool(compiler), compiler or "none found: kernels that are compiled here stay off", needed=False
-    )
+    if version is not None:
+        from phiforge.kernels.native import describe
+
+        kernels = describe()
+        shared = "torch's threads" if kernels["shared_threads"] else "one thread"
+        built = f"{kernels['variant']}, built by {kernels['compiler']}, on {shared}"
+        found = kernels["library"] is not None
+        check("kernels", found, built if found else f"none, torch does their work: {kernels['why']}", needed=False)
     return checks
-
-
-def _compiler() -> str:
-    for name in filter(None, (os.environ.get("CC", "").split(" ")[0], "cc", "gcc", "clang")):
-        if path := shutil.which(name):
-            try:
-                answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=5).stdout
-            except (OSError, subprocess.TimeoutExpired):
-                continue
-            if answer:
-                return f"{path}: {answer.splitlines()[0]}"
-    return ""
 
 
 def _version(library: str) -> str | None:

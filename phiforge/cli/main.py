@@ -15,6 +15,7 @@ from phiforge.cli import WrongWords
 VERBS = {
     "ask": "ask the model one question; with --votes, let many samples vote",
     "chat": "talk with the model, turn by turn",
+    "serve": "answer over HTTP as OpenAI's API does, with a page to talk on",
     "pull": "bring a model to this machine, checked",
     "models": "list the models here, or the Phi-4 family's figures",
     "quantize": "write a model's weights at 8, 4 or 16 bits, with what that costs measured",

@@ -251,7 +251,9 @@ class Engine:
                 sampled.append((sequence, count))
                 rows += range(first + n - count, first + n)
         self.adapters.select([(s.request.adapter, a, a + n) for (s, n), a in zip(spans, batch.first, strict=True)])
-        layers = None if self.adapters.selected else self._layers
+        layers = self._layers
+        if self.adapters.selected or (layers is not None and len(batch.positions) > layers.most_tokens):
+            layers = None
         hidden = batch.hidden(self.model, self._pool, rows + score_rows, layers)
         logits = self.model.lm_head(hidden[: len(rows)])
         for sequence, n in spans:
@@ -334,21 +336,31 @@ class Engine:
             a = len(sequence.logprobs)
             targets += sequence.request.continuation[a : a + count]
         logprobs: list[float] = []
-        greedy: list[bool] = []
+        likeliest: list[tuple[int, float]] = []
         for part, ids in zip(hidden.split(SCORED_ROWS), torch.tensor(targets).split(SCORED_ROWS), strict=False):
             logits = self.model.lm_head(part).float()
             ids = ids.to(logits.device)
             chosen = logits.gather(-1, ids[:, None])[:, 0]
-            logprobs += (chosen - logits.logsumexp(-1)).tolist()
-            greedy += (logits.argmax(-1) == ids).tolist()
+            total = logits.logsumexp(-1)
+            logprobs += (chosen - total).tolist()
+            best = logits.max(-1)
+            likeliest += zip(best.indices.tolist(), (best.values - total).tolist(), strict=True)
         at = 0
         for sequence, count in scored:
             sequence.logprobs += logprobs[at : at + count]
-            sequence.greedy += greedy[at : at + count]
+            sequence.likeliest += likeliest[at : at + count]
             at += count
             if not sequence.missing:
+                assert isinstance(sequence.request, Score)
+                continuation = sequence.request.continuation
                 self._events.append(
-                    Scored(sequence.request.id, tuple(sequence.logprobs), tuple(sequence.greedy), sequence.found or 0)
+                    Scored(
+                        sequence.request.id,
+                        tuple(sequence.logprobs),
+                        tuple(best == id for (best, _), id in zip(sequence.likeliest, continuation, strict=True)),
+                        tuple(sequence.likeliest),
+                        sequence.found or 0,
+                    )
                 )
                 self._scheduler.remove(sequence)
 

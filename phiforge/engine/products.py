@@ -4,6 +4,9 @@ On a CPU in fp32, torch multiplies by a weight as it lies in the file; oneDNN ca
 layout, which is up to four times as fast for a few rows on some machines, and slower for single rows of small weights.
 `pack` gives every linear layer of a network the faster of the two for each number of rows, at the price of a second
 copy of the weights in memory; where the copy never pays, or does not fit, the network stays as it is.
+
+Quantised weights have our kernels and the same in torch's operators. Ours read the packed weights, which nothing beats
+for few rows; for many, a processor that our kernels know little of may be faster the other way.
 """
 
 from __future__ import annotations
@@ -13,12 +16,19 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from phiforge.kernels import build
+from phiforge.kernels.formats import LANES, Packed
+from phiforge.kernels.linear import product
+from phiforge.kernels.native import variant
 from phiforge.model.phi3 import Linear, Phi3
+from phiforge.model.quantized import QuantizedLinear
 from phiforge.store.home import home_dir
 from phiforge.store.machine import machine
 
@@ -26,6 +36,8 @@ ROWS = (1, 4, 16, 64)  # a choice for up to 1, 4 and 16 rows, and for more: meas
 REPEATS = 5  # timings of each product; the least counts, as noise only adds
 PAYS = 0.95  # the copy is used where it takes less than this share of the plain product's time
 MEMORY_SHARE = 0.25  # of the free memory that the copy may take
+OUTPUTS = 4096  # of a quantised weight are enough to measure it
+ANY = 1 << 30  # rows
 
 
 class PackedLinear(nn.Module):
@@ -47,9 +59,13 @@ class PackedLinear(nn.Module):
 def pack(model: Phi3) -> Phi3:
     """Give the linear layers of a network, in place, the products that are fastest here. Its parameters stay the same.
 
-    Whoever changes a weight afterwards has to pack again. Does nothing off the CPU, in other dtypes than fp32, without
-    oneDNN, and where memory is short.
+    Whoever changes an fp32 weight afterwards has to pack again. Does nothing off the CPU, in other dtypes than fp32 and
+    the quantised ones, without oneDNN or our kernels, and where memory is short.
     """
+    quantised = [module for module in model.modules() if isinstance(module, QuantizedLinear)]
+    if quantised:
+        _choose_kernels(quantised)
+        return model
     weights = {name: module.weight for name, module in model.named_modules() if isinstance(module, Linear)}
     wanted = [w for w in weights.values() if w.device.type == "cpu" and w.dtype == torch.float32]
     if len(wanted) < len(weights) or not _available():
@@ -69,16 +85,60 @@ def pack(model: Phi3) -> Phi3:
 def choices(shapes: set[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[bool, ...]]:
     """For each weight shape, whether the packed copy pays, for each of `ROWS`. Measures what this machine has not yet
     measured, and keeps it in `kernels.json` in Phiforge's home."""
+    names = {shape: "x".join(map(str, shape)) for shape in shapes}
+    known = remembered("", {name: lambda shape=shape: measure(shape) for shape, name in names.items()})
+    return {shape: tuple(known[name]) for shape, name in names.items()}
+
+
+def _choose_kernels(layers: list[QuantizedLinear]) -> None:
+    if variant() is None or layers[0].weight.device.type != "cpu":
+        return
+    parts = [_part(layer.packed) for layer in layers]
+    names = [f"{part.kind} {part.group} {part.n}x{part.k}" for part in parts]
+    known = remembered(
+        f", kernels {variant()} {build.source_hash()}",
+        {name: lambda part=part: native_rows(part) for name, part in zip(names, parts, strict=True)},
+    )
+    for layer, name in zip(layers, names, strict=True):
+        layer.native_rows = known[name]
+
+
+def _part(packed: Packed) -> Packed:
+    """Its first `OUTPUTS` outputs."""
+    n = min(packed.n, OUTPUTS)
+    scales = packed.scales
+    if scales is not None:
+        scales = scales[: n // LANES] if packed.kind == "int4" else scales[:n]
+    return (
+        packed if n == packed.n else Packed(packed.kind, n, packed.k, packed.group, packed.data[: n // LANES], scales)
+    )
+
+
+@torch.no_grad()
+def native_rows(packed: Packed) -> int:
+    """The most rows for which our kernel is the faster one, of `ROWS`; ANY where it always is."""
+    most = ANY
+    for fewer, rows in reversed(list(pairwise(ROWS))):
+        x = torch.randn(rows, packed.k)
+        ours, torchs = _seconds(lambda x=x: product(x, packed), lambda x=x: product(x, packed, native=False))
+        if torchs >= PAYS * ours:
+            break
+        most = fewer
+    return most
+
+
+def remembered(about: str, measurements: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    """What each measurement has given on this machine, now or earlier; `about` is what else it depends on."""
     file = home_dir() / "kernels.json"
     try:
         known = json.loads(file.read_text())
     except (OSError, ValueError):
         known = {}
-    key = f"{machine().cpu}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    mine: dict[str, list[bool]] = known.setdefault(key, {})
-    missing = [shape for shape in shapes if "x".join(map(str, shape)) not in mine]
-    for shape in missing:
-        mine["x".join(map(str, shape))] = measure(shape)
+    key = f"{machine().cpu}, {torch.get_num_threads()} threads, torch {torch.__version__}{about}"
+    mine: dict[str, Any] = known.setdefault(key, {})
+    missing = measurements.keys() - mine.keys()
+    for name in missing:
+        mine[name] = measurements[name]()
     if missing:
         partial = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:
@@ -87,7 +147,7 @@ def choices(shapes: set[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[bool, .
             partial.replace(file)
         except OSError:
             pass  # a home that cannot be written costs a second measurement, no more
-    return {shape: tuple(mine["x".join(map(str, shape))]) for shape in shapes}
+    return mine
 
 
 @torch.no_grad()
@@ -103,13 +163,13 @@ def measure(shape: tuple[int, ...]) -> list[bool]:
     return pays
 
 
-def _seconds(*products: Callable[[], Tensor]) -> list[float]:
+def _seconds(*works: Callable[[], Tensor]) -> list[float]:
     """The least time of each product, timed in turn."""
-    least = [float("inf")] * len(products)
+    least = [float("inf")] * len(works)
     for _ in range(REPEATS):
-        for i, product in enumerate(products):
+        for i, work in enumerate(works):
             start = time.perf_counter()
-            product()
+            work()
             least[i] = min(least[i], time.perf_counter() - start)
     return least
 

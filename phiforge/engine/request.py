@@ -131,11 +131,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The log-probability of each token of a continuation, and whether each was the likeliest one there."""
+    """The log-probability of each token of a continuation, whether each was the likeliest one there, and which that was,
+    with its own log-probability."""
 
     request: int
     logprobs: tuple[float, ...]
     greedy: tuple[bool, ...]
+    likeliest: tuple[tuple[int, float], ...]
     cached_tokens: int = 0
     sample: int = 0
 

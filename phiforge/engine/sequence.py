@@ -74,7 +74,7 @@ class Sequence:
         self.published = 0  # blocks that hang in the prefix tree
         self.found: int | None = None  # tokens of the prompt that the cache had, when first admitted
         self.logprobs: list[float] = []  # of a text to score, as far as they are known
-        self.greedy: list[bool] = []
+        self.likeliest: list[tuple[int, float]] = []
         if isinstance(request, Score):
             # The last token is only a target: nothing has to be computed for it.
             self.ids += request.continuation[:-1]

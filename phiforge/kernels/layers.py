@@ -39,11 +39,12 @@ class LayerWeights(NamedTuple):
 
 
 class Layers:
-    """`layers` with `pool` for their keys and values, `n_heads` query heads each. Changed weights want a new one."""
+    """`layers` with `pool` for their keys and values, `n_heads` query heads each. Changed weights want a new one. More
+    than `most_tokens` at once are better off elsewhere."""
 
-    def __init__(self, layers: Sequence[LayerWeights], n_heads: int, eps: float, pool: Pool) -> None:
+    def __init__(self, layers: Sequence[LayerWeights], n_heads: int, eps: float, pool: Pool, most_tokens: int) -> None:
         self._kept = layers  # by their addresses
-        self.pool, self._n_heads, self._eps = pool, n_heads, eps
+        self.pool, self._n_heads, self._eps, self.most_tokens = pool, n_heads, eps, most_tokens
         products = [packed for layer in layers for packed in layer[2:]]
         self._most_in, self._most_out = max(p.k for p in products), max(max(p.n, p.k) for p in products)
         self._records = array("q")

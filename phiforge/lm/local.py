@@ -13,18 +13,22 @@ from pathlib import Path
 from typing import Literal, Self
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from phiforge.chat.format import ChatFormat
 from phiforge.chat.render import Tool
 from phiforge.chat.tokenizer import Tokenizer
-from phiforge.engine.driver import Driver
+from phiforge.engine.driver import Driver, Stream
 from phiforge.engine.engine import Engine
 from phiforge.engine.guide import Grammars
 from phiforge.engine.products import pack
 from phiforge.engine.request import Request, Sampling, Score, Scored
+from phiforge.kernels.formats import Kind
+from phiforge.kernels.native import library
 from phiforge.lm.base import Conversation, Delta, LanguageModel, Options, Reply
 from phiforge.lm.scoring import cut
-from phiforge.lm.sources import quantised_folder
+from phiforge.lm.sources import own_kind, quantised_folder
 from phiforge.lm.turn import Thoughts, Turn
 from phiforge.model import checkpoint
 from phiforge.model.config import read_config
@@ -109,15 +113,19 @@ class LocalModel(LanguageModel):
     ) -> Self:
         """Load a model by the name it was pulled under, or by a path.
 
-        `dtype` "auto" is the checkpoint's on a GPU; on a CPU, where bf16 arithmetic is often emulated, it is fp32 if that
-        fits into memory. "int8" and "int4" quantise the weights, once and into the store, and "stored" keeps a quantised
-        folder's as they are, as "auto" does.
+        `dtype` "int8" and "int4" quantise the weights, once and into the store; "stored" takes them as they are. "auto"
+        leaves a quantised model's bits as they are, a GGUF's too where there are kernels for them. Any other is opened
+        in the checkpoint's dtype on a GPU, and on a CPU, where bf16 arithmetic is often emulated, in fp32 if that fits.
         Raises ValueError (NotInstalled, CheckpointError) in a sentence that says what to do.
         """
         model = store.find(name)
-        kind = dtype if dtype in ("int8", "int4") else None
-        folder = quantised_folder(model, kind) if kind else Path(convert(model))  # type: ignore[arg-type]
         device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        kind: Kind | None = None
+        if dtype in ("int8", "int4"):
+            kind = "int8" if dtype == "int8" else "int4"
+        elif dtype == "auto" and device == "cpu" and library() is not None:
+            kind = own_kind(model)
+        folder = quantised_folder(model, kind) if kind else Path(convert(model))
         network = checkpoint.load(folder, dtype=_dtype(dtype, device, folder), device=device)
         with ThreadPoolExecutor(1) as aside:  # reading the tokenizer and copying weights are a core's work each
             reading = aside.submit(Tokenizer.from_folder, folder)
@@ -134,6 +142,11 @@ class LocalModel(LanguageModel):
             speculate=speculate,
             adapters=adapters,
         )
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model is one that thinks before it answers."""
+        return self._thoughts.expected
 
     def stream(
         self,
@@ -192,6 +205,25 @@ class LocalModel(LanguageModel):
         finally:
             for turn in turns:
                 turn.stream.cancel()
+
+    def submit(self, work: Request | Score) -> Stream:
+        """Let the engine work on token ids as they are, without a chat format; what it says, as it comes."""
+        return self._driver.submit(work)
+
+    def embed(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """The mean of the last hidden states of each text's tokens, at length one: [len(texts), d_model], fp32.
+
+        Other requests go on between the texts. Raises ValueError for a text without tokens, or beyond the context.
+        """
+        for ids in texts:
+            if not 0 < len(ids) <= self.network.config.context:
+                raise ValueError(f"a text to embed has 1 to {self.network.config.context} tokens, not {len(ids)}")
+        return torch.stack([self._driver.call(lambda _, ids=ids: self._mean_state(ids)) for ids in texts])
+
+    @torch.inference_mode()
+    def _mean_state(self, ids: Sequence[int]) -> Tensor:
+        states = self.network.hidden(torch.tensor([ids], device=self.network.norm.weight.device))[0]
+        return F.normalize(states.float().mean(0), dim=0).cpu()
 
     def score(self, pairs: Sequence[tuple[str, str]], *, adapter: str | None = None) -> list[Scored]:
         """See `LanguageModel.score`. All pairs are in the engine at once; those that begin alike share the beginning.

@@ -18,7 +18,7 @@ from phiforge.model.quantized import Scheme, scheme
 from phiforge.model.quantized_files import Progress, convert_quantized, read_scheme
 from phiforge.model.quantized_source import QuantizedFolder
 from phiforge.store import models as store
-from phiforge.store.formats import is_wanted
+from phiforge.store.formats import is_wanted, read_gguf_header
 from phiforge.store.home import converted_dir, ensure_space, locked
 
 if TYPE_CHECKING:
@@ -73,6 +73,20 @@ def quantised_bytes(config: ModelConfig, wanted: Scheme) -> int:
     """About how large the quantised file will be, for a look at the free space."""
     bits = {"int8": 8.1, "int4": 4 + 32 / max(wanted.group, 1), "bf16": 16}[wanted.kind]
     return int(config.parameter_count * bits / 8 + 2 * config.vocab_size * config.d_model)
+
+
+# What general.file_type says of most of a GGUF's matrices (llama.cpp's names), and what keeps as many bits of them.
+GGUF_KINDS: dict[int, Kind] = {
+    **dict.fromkeys((2, 3, 10, 11, 12, 13, 14, 15), "int4"),  # Q4_0, Q4_1, Q2_K, Q3_K (three), Q4_K (two)
+    **dict.fromkeys((7, 8, 9, 16, 17, 18), "int8"),  # Q8_0, Q5_0, Q5_1, Q5_K (two), Q6_K
+}
+
+
+def own_kind(model: store.Installed) -> Kind | None:
+    """How a model's file is quantised, in our terms: None for 16 bits and more, and where the file does not say."""
+    if model.format != "gguf":
+        return None
+    return GGUF_KINDS.get(read_gguf_header(Path(model.path)).get("general.file_type", -1))
 
 
 def quantised_folder(model: store.Installed, kind: Kind, progress: Progress | None = None) -> Path:

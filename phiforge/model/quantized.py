@@ -51,9 +51,11 @@ def scheme(kind: Kind, group: int = 32, head: Kind | None = None) -> Scheme:
 
 class QuantizedLinear(nn.Module):
     """x W^T without bias, W packed. On the CPU the product is the kernels' own and fp32 inside; elsewhere, and where
-    gradients flow to x, W is dequantised for the product."""
+    gradients flow to x, W is dequantised for the product. `native_rows` is up to how many rows of x the compiled kernel
+    is the faster one (engine/products.py)."""
 
     kind: Kind
+    native_rows = 1 << 30
     weight: Tensor
     scales: Tensor | None
 
@@ -74,7 +76,8 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cpu and not (x.requires_grad and torch.is_grad_enabled()):
-            return product(x, self.packed) if x.dtype is torch.float32 else product(x.float(), self.packed).to(x.dtype)
+            native = self.native_rows >= x.numel() // x.shape[-1]
+            return product(x.float(), self.packed, native=native).to(x.dtype)
         return F.linear(x, dequantize(self.packed).to(x.dtype))
 
     def _repack(self) -> None:
@@ -189,18 +192,21 @@ def scheme_of(model: Phi3) -> Scheme | None:
 
 def layers_on(model: Phi3, pool: Pool) -> Layers | None:
     """The layers of a quantised network as one call, with this pool; None where they are not all quantised, or no kernel
-    is there. Of no use after `update`."""
+    is there. Of no use after `update`, and for more tokens than the least `native_rows`."""
     if not Layers.available(pool):
         return None
     found: list[LayerWeights] = []
+    most_tokens = QuantizedLinear.native_rows
     for layer in model.layers:
         assert isinstance(layer, Layer)
         linears = (layer.self_attn.qkv_proj, layer.self_attn.o_proj, layer.mlp.gate_up_proj, layer.mlp.down_proj)
-        packed = [linear.packed for linear in linears if isinstance(linear, QuantizedLinear)]
-        if len(packed) < len(linears):
+        quantised = [linear for linear in linears if isinstance(linear, QuantizedLinear)]
+        if len(quantised) < len(linears):
             return None
+        most_tokens = min(most_tokens, *(linear.native_rows for linear in quantised))
+        packed = [linear.packed for linear in quantised]
         found.append(LayerWeights(layer.input_layernorm.weight, layer.post_attention_layernorm.weight, *packed))
-    return Layers(found, model.config.n_heads, model.config.norm_eps, pool)
+    return Layers(found, model.config.n_heads, model.config.norm_eps, pool, most_tokens)
 
 
 @torch.no_grad()

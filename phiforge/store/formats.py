@@ -131,7 +131,8 @@ _LONGEST = 2**20  # no general.* field comes near; a larger length means that th
 
 
 def read_gguf_header(path: Path) -> dict[str, Any]:
-    """The `general.*` fields that open a GGUF file. Raises StoreError unless it is GGUF 2 or 3 and whole so far."""
+    """The `general.*` fields before the tokenizer's in a GGUF file. Raises StoreError unless it is GGUF 2 or 3 and whole
+    so far."""
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise StoreError(f"{path}: not a GGUF file (it does not begin with the letters GGUF)")
@@ -143,9 +144,11 @@ def read_gguf_header(path: Path) -> dict[str, Any]:
             header: dict[str, Any] = {}
             for _ in range(n_fields):
                 key = _string(file)
-                if not key.startswith("general."):
+                if key.startswith("tokenizer."):  # megabytes
                     break
-                header[key] = _value(file, _scalar(file, "I"))
+                value = _value(file, _scalar(file, "I"))
+                if key.startswith("general."):
+                    header[key] = value
         except (struct.error, EOFError, UnicodeDecodeError, _Malformed) as error:
             raise StoreError(f"{path}: the GGUF header is cut short or damaged ({error or 'end of file'})") from None
     return header

@@ -1,0 +1,1 @@
+"""The server: OpenAI's HTTP API over local models, and the page that people talk with them on."""
