@@ -38,6 +38,8 @@ def application(
             yield
         finally:
             await server.models.close()
+            if "history" in vars(server):
+                server.history.close()
 
     parts = (chat, completions, responses, embeddings, conversations, page)
     guard = Middleware(
@@ -51,7 +53,13 @@ def application(
     app = Starlette(
         routes=[*routes, *(route for part in parts for route in part.routes)],
         middleware=[guard],
-        exception_handlers={APIError: _api_error, 404: _no_route, 405: _no_route, ClientLeft: _left},
+        exception_handlers={
+            APIError: _api_error,
+            ClientLeft: _left,
+            404: _no_route,
+            405: _no_route,
+            Exception: _fault,
+        },
         lifespan=life,
     )
     app.state.server = server
@@ -61,6 +69,11 @@ def application(
 async def _api_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, APIError)
     return error.response()
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    """A fault of ours. The log has where, and not what was asked."""
+    return APIError(f"the server failed at this request: {type(error).__name__}", status=500).response()
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -26,8 +26,12 @@ MAX_TOKENS = 16  # where a request names none, as OpenAI has it
 MOST_TOP = 20
 
 
+# A text, or its token ids; or several of either.
+Texts = str | list[str | int | list[int]]
+
+
 class CompletionRequest(wire.SamplingFields, kw_only=True):
-    prompt: str | list[str] | list[int] | list[list[int]]
+    prompt: Texts
     max_tokens: int | None = None
     n: int | None = None
     best_of: int | None = None
@@ -93,16 +97,16 @@ def understand(lm: LocalModel, adapter: str | None, request: CompletionRequest, 
     )
 
 
-def prompts_of(
-    lm: LocalModel, prompt: str | list[str] | list[int] | list[list[int]], param: str = "prompt"
-) -> list[list[int]]:
+def prompts_of(lm: LocalModel, prompt: Texts, param: str = "prompt") -> list[list[int]]:
     """Token ids of each prompt. An empty one begins with the token that stands before texts."""
-    parts: list[Any] = [prompt] if isinstance(prompt, str) else list(prompt)
+    parts = [prompt] if isinstance(prompt, str) else prompt
     if not parts:
         raise APIError(f"{param} is empty", param=param)
-    if isinstance(parts[0], int):
-        parts = [parts]
-    found = [lm.tokenizer.encode(part) if isinstance(part, str) else list(part) for part in parts]
+    single = [part for part in parts if isinstance(part, int)]
+    if single and len(single) < len(parts):
+        raise APIError(f"{param} mixes token ids with whole texts", param=param)
+    several = [single] if single else [part for part in parts if not isinstance(part, int)]
+    found = [lm.tokenizer.encode(part) if isinstance(part, str) else list(part) for part in several]
     vocabulary = lm.network.config.vocab_size
     for ids in found:
         if any(not 0 <= id < vocabulary for id in ids):
@@ -303,7 +307,7 @@ async def detokenize(http: Request) -> Response:
     server: Server = http.app.state.server
     request = await body.read(http, DetokenizeRequest)
     async with answering(server, request.model) as (lm, _):
-        ids = prompts_of(lm, request.tokens, "tokens")[0] if request.tokens else []
+        ids = prompts_of(lm, [request.tokens], "tokens")[0] if request.tokens else []
         return JSONResponse({"text": lm.tokenizer.decode(ids, skip_special=False)})
 
 

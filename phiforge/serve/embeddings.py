@@ -13,13 +13,13 @@ from starlette.routing import BaseRoute, Route
 
 from phiforge.serve import body, wire
 from phiforge.serve.answering import answering
-from phiforge.serve.completions import prompts_of
+from phiforge.serve.completions import Texts, prompts_of
 from phiforge.serve.errors import APIError, unsupported
 from phiforge.serve.server import Server, while_connected
 
 
 class EmbeddingRequest(wire.Record, kw_only=True):
-    input: str | list[str] | list[int] | list[list[int]]
+    input: Texts
     model: str | None = None
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None

@@ -27,7 +27,7 @@ _MATH_ATTRIBUTES = {
 }  # fmt: skip
 TAGS = set(f"{_TEXT} {_MATH}".split())
 ATTRIBUTES: dict[str, set[str]] = {
-    **{tag: _MATH_ATTRIBUTES for tag in _MATH.split()},
+    **dict.fromkeys(_MATH.split(), _MATH_ATTRIBUTES),
     "a": {"href", "title"},
     "code": {"class"},
     "ol": {"start"},
