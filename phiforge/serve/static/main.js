@@ -396,6 +396,7 @@ async function start() {
   $("runs-open").onclick = runs;
   $("side-open").onclick = () => side(true);
   $("side-close").onclick = () => side(false);
+  $("dialog-cancel").onclick = () => $("dialog").close("");
   $("stop").onclick = () => answering?.abort();
   $("settings").onsubmit = (event) => event.preventDefault();
   $("settings-open").onclick = () => {
