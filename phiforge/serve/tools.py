@@ -15,6 +15,7 @@ from phiforge.lm.local import LocalModel
 from phiforge.serve.errors import APIError
 from phiforge.serve.wire import Function, NamedTool, ResponseFormat
 
+CALL_BLANKS = " ?"  # in a call, as models are taught to write them
 OPEN, CLOSE = "<|tool_call|>", "<|/tool_call|>"
 
 
@@ -92,23 +93,19 @@ def _format(format: ResponseFormat | None) -> Grammar | None:
 def _call_schema(function: Function) -> dict[str, Any]:
     arguments = function.parameters or {"type": "object", "properties": {}}
     arguments = {key: value for key, value in arguments.items() if key != "$schema"}
-    return _with_blanks(
-        {
-            "type": "object",
-            "properties": {"name": {"const": function.name}, "arguments": arguments},
-            "required": ["name", "arguments"],
-            "additionalProperties": False,
-            # References of the arguments' schema start from its root, which is not this one's.
-            **{key: arguments[key] for key in ("$defs", "definitions") if key in arguments},
-        }
-    )
+    return {
+        "type": "object",
+        "properties": {"name": {"const": function.name}, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+        # References of the arguments' schema start from its root, which is not this one's.
+        **{key: arguments[key] for key in ("$defs", "definitions") if key in arguments},
+        "x-guidance": {"whitespace_pattern": CALL_BLANKS},
+    }
 
 
 def _bounded(answer: Grammar) -> dict[str, Any]:
-    return _with_blanks({"type": "object"} if answer.kind == "json_object" else json.loads(answer.text))
-
-
-def _with_blanks(schema: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object"} if answer.kind == "json_object" else json.loads(answer.text)
     return {**schema, "x-guidance": {"whitespace_pattern": JSON_BLANKS}}
 
 
