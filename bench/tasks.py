@@ -11,6 +11,8 @@ from models import BITS, Model
 from peers import Entry
 from worker import Worker
 
+# Bits of a weight in our files: of layers, with the scale and minimum of each group, and of the output layer.
+STORED = {"int4": (5.0, 8.0), "int8": (8.0, 8.0), "fp32": (32.0, 32.0)}
 PREFILL_1000 = "prefill of 1,000 tokens, 135m"
 
 
@@ -65,7 +67,9 @@ class Task:
     def achieved(self, model: Model, peer: Entry, rate: float, most: Limits) -> tuple[float, float, str]:
         """Our rate of reading weights, for one stream, or else of arithmetic with them; the machine's; and the unit."""
         if self.n * self.streams == 1 and self.counts == "decode":
-            return rate * model.weights * BITS[peer.form] / 8 / 1e9, most.read, "GB/s"
+            layers, head = STORED[peer.form] if peer.engine == "phiforge" else (BITS[peer.form], BITS[peer.form])
+            bits = model.layer_weights * layers + (model.weights - model.layer_weights) * head
+            return rate * bits / 8 / 1e9, most.read, "GB/s"
         weights = model.layer_weights if self.counts == "prefill" else model.weights
         return 2 * weights * rate / 1e9, most.int8 if BITS[peer.form] <= 8.5 else most.fp32, "GOP/s"
 
