@@ -44,12 +44,10 @@ def running(server: Server, *, keys: Collection[str] = (), origins: Collection[s
         thread.join()
 
 
-def server_of_file(
-    path: Path, home: Path, limits: Limits | None = None, name: str = "smollm2-135m-instruct"
-) -> Server:
-    """A server of one model file, which is loaded at the first request."""
-    entry = Entry(from_path(path, name))
-    models = Models([entry], lambda e: LocalModel.open(e.installed.path))
+def server_of_file(path: Path, home: Path, limits: Limits | None = None, kv_memory: int | None = None) -> Server:
+    """A server of the default model's file, which is loaded at the first request."""
+    entry = Entry(from_path(path, "smollm2-135m-instruct"))
+    models = Models([entry], lambda e: LocalModel.open(e.installed.path, kv_memory=kv_memory))
     return Server(models=models, home=home, limits=limits or Limits())
 
 
