@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shutil
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -191,6 +195,17 @@ def test_an_unknown_model_and_an_unknown_path(client: Any, served: Any) -> None:
     assert httpx.get(f"{served.url}/v1/nothing").json()["error"]["type"] == "not_found_error"
     assert [model.id for model in client.models.list()] == ["smollm2-135m-instruct"]
     assert client.models.retrieve("smollm2-135m-instruct").owned_by == "phiforge"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_the_lines_of_the_readme(served: Any) -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    lines = re.findall(r"^\$ (curl .*?[^\\])$", text, re.MULTILINE | re.DOTALL)
+    assert len(lines) >= 2
+    for line in lines:
+        command = line.replace("http://127.0.0.1:8017", served.url)
+        done = subprocess.run(["bash", "-c", f"{command} --silent"], capture_output=True, text=True, timeout=60)
+        assert json.loads(done.stdout)["choices"][0]["message"]["content"], command
 
 
 @pytest.mark.parametrize("stream", [False, True])
