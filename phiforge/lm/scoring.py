@@ -28,12 +28,13 @@ def cut(pairs: Sequence[tuple[str, str]], tokenizer: Tokenizer) -> list[tuple[li
         at = 0
         while at < len(alone) and at < len(whole) and alone[at] == whole[at]:
             at += 1
-        found.append((whole[:at] or [_start(tokenizer)], whole[at:]))
+        found.append((whole[:at] or [start(tokenizer)], whole[at:]))
     return found
 
 
-def _start(tokenizer: Tokenizer) -> int:
-    start = tokenizer.bos_id if tokenizer.bos_id is not None else next(iter(tokenizer.eos_ids), None)
-    if start is None:
+def start(tokenizer: Tokenizer) -> int:
+    """The token that stands before texts. Raises ValueError where there is none."""
+    found = tokenizer.bos_id if tokenizer.bos_id is not None else next(iter(tokenizer.eos_ids), None)
+    if found is None:
         raise ValueError(f"{tokenizer.source} has no bos or eos token, so a text to score needs another before it")
-    return start
+    return found

@@ -17,6 +17,7 @@ from phiforge.engine.driver import Stream
 from phiforge.engine.request import Finished, Sampling, Score, Scored, Token
 from phiforge.engine.request import Request as Continue
 from phiforge.lm.local import LocalModel
+from phiforge.lm.scoring import start
 from phiforge.serve import body, tools, wire
 from phiforge.serve.answering import DONE, answering, event, event_stream
 from phiforge.serve.errors import APIError, unsupported
@@ -112,10 +113,7 @@ def prompts_of(lm: LocalModel, prompt: Texts, param: str = "prompt") -> list[lis
         if any(not 0 <= id < vocabulary for id in ids):
             raise APIError(f"{param} has a token id outside the vocabulary of {vocabulary}", param=param)
         if not ids:
-            start = lm.tokenizer.bos_id if lm.tokenizer.bos_id is not None else next(iter(lm.tokenizer.eos_ids), None)
-            if start is None:
-                raise APIError(f"{param} is empty, and this model has no token to begin with", param=param)
-            ids.append(start)
+            ids.append(start(lm.tokenizer))
     return found
 
 
