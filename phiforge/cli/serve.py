@@ -50,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", default="auto", choices=dtypes)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--kv", default="auto", choices=("auto", "bf16", "int8"), help="how keys and values are kept")
+    parser.add_argument("--kv-memory", metavar="GB", type=float, help="for keys and values of each model")
     parser.add_argument("--memory", metavar="GB", type=float, help="what loaded models may take together")
     parser.add_argument("--max-running", type=int, default=64, metavar="N", help="requests at once (default: 64)")
     parser.add_argument("--max-waiting", type=int, default=256, metavar="N", help="requests in line (default: 256)")
@@ -124,6 +125,7 @@ def _open(entry: Entry, args: argparse.Namespace) -> LocalModel:
         dtype=args.dtype,
         device=args.device,
         kv_dtype=KV_DTYPES[args.kv],  # type: ignore[arg-type]
+        kv_memory=None if args.kv_memory is None else int(args.kv_memory * (1 << 30)),
         adapters=entry.adapters,
     )
 
