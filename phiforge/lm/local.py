@@ -289,6 +289,11 @@ class LocalModel(LanguageModel):
             vocab_size=self.network.config.vocab_size,
         )
 
+    @cached_property
+    def token_bytes(self) -> list[bytes]:
+        """The bytes of every token id below the tokenizer's size; an id without a token has none."""
+        return self.tokenizer.token_bytes()
+
     def close(self) -> None:
         """Stop the engine's thread."""
         self._driver.close()

@@ -1,11 +1,15 @@
-"""`/v1/completions`, `/tokenize` and `/detokenize`: plain text, without a chat format."""
+"""`/v1/completions`, `/tokenize` and `/detokenize`: plain text, without a chat format.
+
+Log-probabilities have the legacy shape. A token that is no whole character is named by its bytes, as in `bytes:\\xe2\\x80`,
+so that tokens stay apart; an echoed prompt's tokens are weighed beside the likeliest one only, however many are asked for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from phiforge.chat.detokenizer import Detokenizer
 from phiforge.engine.driver import Stream
 from phiforge.engine.request import Finished, Sampling, Score, Scored, Token
 from phiforge.engine.request import Request as Continue
@@ -21,7 +26,7 @@ from phiforge.lm.scoring import start
 from phiforge.serve import body, tools, wire
 from phiforge.serve.answering import DONE, answering, event, event_stream
 from phiforge.serve.errors import APIError, unsupported
-from phiforge.serve.server import Server, while_connected
+from phiforge.serve.server import Limits, Server, while_connected
 
 MAX_TOKENS = 16  # where a request names none, as OpenAI has it
 MOST_TOP = 20
@@ -29,6 +34,7 @@ MOST_TOP = 20
 
 # A text, or its token ids; or several of either.
 Texts = str | list[str | int | list[int]]
+Ranked = Sequence[tuple[int, float]]  # token ids with their log-probabilities
 
 
 class CompletionRequest(wire.SamplingFields, kw_only=True):
@@ -49,20 +55,32 @@ class Choice:
     tokens: list[str] = field(default_factory=list)
     logprobs: list[float | None] = field(default_factory=list)
     top: list[dict[str, float] | None] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)  # where in the text each token begins
+    end: int = 0  # where the next one will
     reason: str = "length"
     generated: int = 0
 
-    def logprobs_json(self, since: int = 0, offset: int = 0) -> dict[str, Any]:
-        """The legacy shape, of the tokens from number `since` on; `offset` is where the first one's text begins."""
-        offsets = []
-        for token in self.tokens[since:]:
-            offsets.append(offset)
-            offset += len(token)
+    def weigh(self, lm: LocalModel, decoder: Detokenizer, id: int, logprob: float | None, top: Ranked) -> None:
+        """Take in a token and its log-probability, None where it follows nothing. `decoder` has read those before it."""
+        self.tokens.append(_name(lm, id))
+        self.logprobs.append(logprob)
+        self.offsets.append(self.end)
+        self.end += len(decoder.feed(id))
+        if logprob is None:
+            self.top.append(None)
+            return
+        named: dict[str, float] = {}
+        for other, value in sorted([*top, (id, logprob)], key=lambda pair: -pair[1]):
+            named.setdefault(_name(lm, other), value)  # of two that are written alike, the likelier
+        self.top.append(named)
+
+    def logprobs_json(self, since: int = 0) -> dict[str, Any]:
+        """The legacy shape, of the tokens from number `since` on."""
         return {
             "tokens": self.tokens[since:],
             "token_logprobs": self.logprobs[since:],
             "top_logprobs": self.top[since:],
-            "text_offset": offsets,
+            "text_offset": self.offsets[since:],
         }
 
 
@@ -76,9 +94,9 @@ class Asked:
     adapter: str | None
 
 
-def understand(lm: LocalModel, adapter: str | None, request: CompletionRequest, most_samples: int) -> Asked:
+def understand(lm: LocalModel, adapter: str | None, request: CompletionRequest, limits: Limits) -> Asked:
     """Raises APIError for what cannot be done, by the name of the field."""
-    wire.within("n", request.n, 1, most_samples)
+    wire.within("n", request.n, 1, limits.most_samples)
     wire.within("logprobs", request.logprobs, 0, MOST_TOP)
     n = request.n or 1
     if request.best_of is not None and request.best_of != n:
@@ -89,7 +107,7 @@ def understand(lm: LocalModel, adapter: str | None, request: CompletionRequest, 
         request, lm.defaults, max_tokens=max(most, 1), logprobs=request.logprobs, stop_ids=lm.format.stop_ids
     )
     return Asked(
-        prompts=prompts_of(lm, request.prompt),
+        prompts=prompts_of(lm, request.prompt, limits.most_texts // n),
         sampling=sampling,
         n=n,
         echo=bool(request.echo),
@@ -98,8 +116,8 @@ def understand(lm: LocalModel, adapter: str | None, request: CompletionRequest, 
     )
 
 
-def prompts_of(lm: LocalModel, prompt: Texts, param: str = "prompt") -> list[list[int]]:
-    """Token ids of each prompt. An empty one begins with the token that stands before texts."""
+def prompts_of(lm: LocalModel, prompt: Texts, most: int, param: str = "prompt") -> list[list[int]]:
+    """Token ids of each prompt, of which there may be `most`. An empty one begins with the token that stands before texts."""
     parts = [prompt] if isinstance(prompt, str) else prompt
     if not parts:
         raise APIError(f"{param} is empty", param=param)
@@ -107,6 +125,8 @@ def prompts_of(lm: LocalModel, prompt: Texts, param: str = "prompt") -> list[lis
     if single and len(single) < len(parts):
         raise APIError(f"{param} mixes token ids with whole texts", param=param)
     several = [single] if single else [part for part in parts if not isinstance(part, int)]
+    if len(several) > most:
+        raise APIError(f"{param} has {len(several)} texts, and at most {most} are taken at once", param=param)
     found = [lm.tokenizer.encode(part) if isinstance(part, str) else list(part) for part in several]
     vocabulary = lm.network.config.vocab_size
     for ids in found:
@@ -129,7 +149,7 @@ async def completions(http: Request) -> Response:
 
 async def _whole(server: Server, request: CompletionRequest) -> dict[str, Any]:
     async with answering(server, request.model) as (lm, adapter):
-        asked = await asyncio.to_thread(understand, lm, adapter, request, server.limits.most_samples)
+        asked = await asyncio.to_thread(understand, lm, adapter, request, server.limits)
         began = time.perf_counter()
         # All at once, so that prompts share the engine; what one of them raises ends the others.
         tasks = [asyncio.create_task(_choices(lm, asked, ids)) for ids in asked.prompts]
@@ -156,7 +176,7 @@ async def _choices(lm: LocalModel, asked: Asked, ids: list[int]) -> list[Choice]
     if asked.echo:
         echoed = await _echo(lm, asked, ids)
         for choice in choices:
-            choice.text, choice.tokens = echoed.text, list(echoed.tokens)
+            choice.text, choice.tokens, choice.offsets = echoed.text, list(echoed.tokens), list(echoed.offsets)
             choice.logprobs, choice.top = list(echoed.logprobs), list(echoed.top)
     if asked.generates:
         async for sample, _ in _written(lm, asked, ids, choices):
@@ -168,6 +188,9 @@ async def _written(
     lm: LocalModel, asked: Asked, ids: list[int], choices: list[Choice]
 ) -> AsyncGenerator[tuple[int, str], None]:
     """Fills the choices, and tells whose text has grown by what."""
+    decoders = [lm.tokenizer.detokenizer(skip_special=False) for _ in choices]
+    for choice in choices:
+        choice.end = len(choice.text)
     stream = lm.submit(Continue(prompt=ids, n=asked.n, sampling=asked.sampling, adapter=asked.adapter))
     try:
         async for item in stream:
@@ -177,9 +200,7 @@ async def _written(
             if isinstance(item, Token):
                 choice.generated += 1
                 if item.logprob is not None:
-                    choice.tokens.append(_text(lm, item.id))
-                    choice.logprobs.append(item.logprob)
-                    choice.top.append({_text(lm, id): value for id, value in item.top_logprobs})
+                    choice.weigh(lm, decoders[item.sample], item.id, item.logprob, item.top_logprobs)
             else:
                 choice.reason = item.reason
             yield item.sample, item.text
@@ -192,16 +213,16 @@ async def _echo(lm: LocalModel, asked: Asked, ids: list[int]) -> Choice:
     choice = Choice(text=lm.tokenizer.decode(ids, skip_special=False))
     if asked.sampling.logprobs is None:
         return choice
-    choice.tokens, choice.logprobs, choice.top = [_text(lm, id) for id in ids], [None], [None]
+    decoder = lm.tokenizer.detokenizer(skip_special=False)
+    choice.weigh(lm, decoder, ids[0], None, ())
     if len(ids) == 1:
         return choice
     stream: Stream = lm.submit(Score(prompt=ids[:1], continuation=ids[1:], adapter=asked.adapter))
     try:
         async for item in stream:
             assert isinstance(item, Scored)
-            choice.logprobs += item.logprobs
-            for id, logprob, (best, value) in zip(ids[1:], item.logprobs, item.likeliest, strict=True):
-                choice.top.append({_text(lm, best): value, _text(lm, id): logprob})
+            for id, logprob, best in zip(ids[1:], item.logprobs, item.likeliest, strict=True):
+                choice.weigh(lm, decoder, id, logprob, [best] if asked.sampling.logprobs else [])
     finally:
         stream.cancel()
     return choice
@@ -209,7 +230,7 @@ async def _echo(lm: LocalModel, asked: Asked, ids: list[int]) -> Choice:
 
 async def _events(server: Server, request: CompletionRequest) -> AsyncGenerator[str, None]:
     async with answering(server, request.model) as (lm, adapter):
-        asked = await asyncio.to_thread(understand, lm, adapter, request, server.limits.most_samples)
+        asked = await asyncio.to_thread(understand, lm, adapter, request, server.limits)
         head, began = _head(server, request), time.perf_counter()
         everyone: list[Choice] = []
 
@@ -224,14 +245,15 @@ async def _events(server: Server, request: CompletionRequest) -> AsyncGenerator[
             if asked.echo:
                 echoed = await _echo(lm, asked, ids)
                 weighed = None if request.logprobs is None else echoed.logprobs_json()
-                for i in range(asked.n):
+                for i, choice in enumerate(choices):
+                    choice.text = echoed.text
                     yield chunk(first + i, echoed.text, weighed)
             if asked.generates:
                 told = [0] * asked.n
                 async for sample, text in _written(lm, asked, ids, choices):
                     choice, logprobs = choices[sample], None
                     if request.logprobs is not None and len(choice.tokens) > told[sample]:
-                        logprobs = choice.logprobs_json(told[sample], len(choice.text) - len(text))
+                        logprobs = choice.logprobs_json(told[sample])
                         told[sample] = len(choice.tokens)
                     if text or logprobs:
                         yield chunk(first + sample, text, logprobs)
@@ -243,8 +265,13 @@ async def _events(server: Server, request: CompletionRequest) -> AsyncGenerator[
         yield DONE
 
 
-def _text(lm: LocalModel, id: int) -> str:
-    return lm.tokenizer.decode([id], skip_special=False)
+def _name(lm: LocalModel, id: int) -> str:
+    """A token's text, or where its bytes are no text by themselves, those."""
+    data = lm.token_bytes[id] if id < len(lm.token_bytes) else b""  # the embedding may have rows that no token uses
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def _count(server: Server, lm: LocalModel, asked: Asked, choices: list[Choice], seconds: float) -> None:
@@ -305,7 +332,7 @@ async def detokenize(http: Request) -> Response:
     server: Server = http.app.state.server
     request = await body.read(http, DetokenizeRequest)
     async with answering(server, request.model) as (lm, _):
-        ids = prompts_of(lm, [request.tokens], "tokens")[0] if request.tokens else []
+        ids = prompts_of(lm, [request.tokens], 1, "tokens")[0] if request.tokens else []
         return JSONResponse({"text": lm.tokenizer.decode(ids, skip_special=False)})
 
 

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from phiforge.serve import body, wire
 from phiforge.serve.answering import answering
 from phiforge.serve.completions import Texts, prompts_of
-from phiforge.serve.errors import APIError, unsupported
+from phiforge.serve.errors import unsupported
 from phiforge.serve.server import Server, while_connected
 
 
@@ -39,10 +39,7 @@ async def _embed(server: Server, request: EmbeddingRequest) -> dict[str, Any]:
         size = lm.network.config.d_model
         if request.dimensions not in (None, size):
             raise unsupported("dimensions", f"this model's embeddings have {size}")
-        texts = await asyncio.to_thread(prompts_of, lm, request.input, "input")
-        most = server.limits.most_texts
-        if len(texts) > most:
-            raise APIError(f"input has {len(texts)} texts, and at most {most} are taken at once", param="input")
+        texts = await asyncio.to_thread(prompts_of, lm, request.input, server.limits.most_texts, "input")
         data = []
         for index, ids in enumerate(texts):  # one by one, so that a client that leaves stops them
             (vector,) = await asyncio.to_thread(lm.embed, [ids])

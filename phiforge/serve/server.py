@@ -27,7 +27,7 @@ class Limits:
     waiting: int = 256
     most_bytes: int = 32 << 20
     most_samples: int = 128  # n, of one request
-    most_texts: int = 2048  # of one embeddings request
+    most_texts: int = 2048  # of one request, each as often as it has samples
 
 
 @dataclass(kw_only=True)
