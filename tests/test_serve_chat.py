@@ -63,6 +63,7 @@ def test_a_stream_says_the_same_piece_by_piece(client: Any) -> None:
     told = [token for p in pieces if p.logprobs for token in p.logprobs.content]
     assert [t.token for t in told] == [t.token for t in whole.choices[0].logprobs.content]
     assert len(told) == whole.usage.completion_tokens
+    assert len([p for p in pieces if p.logprobs]) > 3  # they come with their text
     for token in told:
         assert len(token.top_logprobs) == 2
         assert token.top_logprobs[0].logprob == token.logprob <= 0
@@ -149,6 +150,10 @@ def test_samples_vote(client: Any) -> None:
         ({"top_p": 0}, "top_p", "above 0"),
         ({"n": 0}, "n", "1 to"),
         ({"n": 1000}, "n", "1 to 128"),
+        ({"n": 10**400}, "n", "1 to 128"),
+        ({"seed": 10**400}, "seed", "not 1000000000"),
+        ({"top_k": 2**63}, "top_k", "0 to"),
+        ({"repetition_penalty": 1e-300}, "repetition_penalty", "0.01 to"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens", "differ"),
         ({"max_completion_tokens": 100_000}, None, "8192"),
         ({"top_logprobs": 3}, "top_logprobs", "needs logprobs"),
@@ -204,7 +209,7 @@ def test_the_lines_of_the_readme(served: Any) -> None:
     assert len(lines) >= 2
     for line in lines:
         command = line.replace("http://127.0.0.1:8017", served.url)
-        done = subprocess.run(["bash", "-c", f"{command} --silent"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", f"{command} --silent"], capture_output=True, text=True, timeout=240)
         assert json.loads(done.stdout)["choices"][0]["message"]["content"], command
 
 

@@ -89,6 +89,26 @@ def test_a_call_that_is_asked_for_obeys_its_schema(mini: Any, choice: Any, seed:
     assert chunks[-1].finish_reason == "tool_calls"
 
 
+def test_references_of_a_schema_start_from_its_own_root(mini: Any) -> None:
+    digit = {"enum": [1, 2]}
+    schemas: list[dict[str, Any]] = [
+        {"properties": {"a": digit, "b": {"$ref": "#/properties/a"}}},
+        {"properties": {"a": digit, "b": {"$ref": "#/$defs/x"}}, "$defs": {"x": digit}},
+        {"properties": {"a": digit, "b": {"anyOf": [digit, {"$ref": "#"}]}}},
+    ]
+    for schema in schemas:
+        whole = {"type": "object", "required": ["a", "b"], "additionalProperties": False, **schema}
+        tools = [{"type": "function", "function": {"name": "f", "parameters": whole}}]
+        asked = {"tools": tools, "tool_choice": "required", "parallel_tool_calls": False, "seed": 0}
+        (choice,) = ask(mini, **asked, max_tokens=300).choices
+        given = json.loads(choice.message.tool_calls[0].function.arguments)
+        while isinstance(given, dict):
+            assert given.keys() == {"a", "b"}
+            assert given["a"] in (1, 2)
+            given = given["b"]
+        assert given in (1, 2)
+
+
 def test_calls_may_come_several_at_a_time(mini: Any) -> None:
     answers = [ask(mini, tools=[WEATHER, CLOCK], tool_choice="required", max_tokens=400, seed=s) for s in range(6)]
     calls = [
@@ -143,7 +163,8 @@ def test_a_conversation_with_calls_goes_on(mini: Any) -> None:
         ({"tools": [{"type": "function", "function": {"name": "two words"}}]}, "letters"),
         ({"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "clock"}}}, "no tool here"),
         ({"tools": [WEATHER], "tool_choice": "required", "response_format": {"type": "json_object"}}, "exclude"),
-        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "nonsense"}}}],
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "string"}}}]}, "no object"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"type": "nonsense"}}}}}],
           "tool_choice": "required"}, "nonsense"),
     ],
 )  # fmt: skip

@@ -92,7 +92,7 @@ def _filtered(z: Tensor, rows: list[Row], u: Tensor) -> Tensor:
     """Sample after top-k, top-p and min-p, from the candidates if they are enough and from the whole row if not."""
     width = min(CANDIDATES, z.shape[-1])
     values, ids, total = top(z, width)
-    k = torch.tensor([[row.sampling.top_k or z.shape[-1]] for row in rows], device=z.device)
+    k = torch.tensor([[min(row.sampling.top_k or z.shape[-1], z.shape[-1])] for row in rows], device=z.device)
     p = torch.tensor([[row.sampling.top_p] for row in rows], device=z.device)
     floor = torch.tensor([[row.sampling.min_p] for row in rows], device=z.device)
 

@@ -46,10 +46,14 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Delta(Struct, frozen=True):
-    """A piece of one sample as it arrives: of its thought, its visible text, or a whole tool call."""
+    """A piece of one sample as it arrives: of its thought, its visible text, or a whole tool call.
+
+    `logprobs` are those of the tokens since the piece before; what comes after the last piece is in the `Reply` only.
+    """
 
     sample: int
     event: Event
+    logprobs: list[TokenLogprob] | None = None
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -190,6 +194,7 @@ class Writing:
         self.thought_tokens = 0
         self.cached_tokens = 0
         self.logprobs: list[TokenLogprob] | None = None
+        self._told = 0  # logprobs that a delta has had
         self._text: list[str] = []
         self._said: list[str] = []
         self._thought: list[str] = []
@@ -219,8 +224,12 @@ class Writing:
                 case End():
                     self._thought_closed = not event.open_thought
                     continue
-            deltas.append(Delta(self.sample, event))
+            deltas.append(Delta(self.sample, event, self._untold()))
         return deltas
+
+    def _untold(self) -> list[TokenLogprob] | None:
+        told, self._told = self._told, len(self.logprobs or ())
+        return self.logprobs[told:] if self.logprobs else None
 
     def reply(self, reason: Literal["stop", "length", "tool_calls", "cancelled"], prompt_tokens: int) -> Reply:
         """The whole answer. A turn that stopped by itself and holds calls has ended for them."""

@@ -128,13 +128,14 @@ async def _whole(server: Server, request: ChatRequest) -> dict[str, Any]:
 
 
 async def _events(server: Server, request: ChatRequest) -> AsyncGenerator[str, None]:
-    """The chunks of a streamed answer. A chunk with the role comes before a sample's first, and one with the reason, and
-    the log-probabilities if asked for, ends it."""
+    """The chunks of a streamed answer. A chunk with the role comes before a sample's first, and one with the reason ends it.
+    Log-probabilities come with the text of their tokens; those that no text followed, with the end."""
     async with answering(server, request.model) as (lm, adapter):
         asked = await asyncio.to_thread(understand, lm, adapter, request, server.limits.most_samples)
         head, began = _head(server, request, "chat.completion.chunk"), time.perf_counter()
         replies: list[Reply] = []
         calls: Counter[int] = Counter()
+        weighed: Counter[int] = Counter()
         begun: set[int] = set()
 
         def chunk(sample: int, delta: dict[str, Any], **more: Any) -> str:
@@ -150,11 +151,12 @@ async def _events(server: Server, request: ChatRequest) -> AsyncGenerator[str, N
                     yield chunk(item.sample, {"role": "assistant", "content": ""})
                 if isinstance(item, Reply):
                     replies.append(item)
-                    logprobs = _logprobs(item.logprobs)
+                    logprobs = _logprobs(item.logprobs and item.logprobs[weighed[item.sample] :])
                     yield chunk(item.sample, {}, finish_reason=item.finish_reason, logprobs=logprobs)
                     continue
-                for delta in _deltas(item, calls):
-                    yield chunk(item.sample, delta)
+                weighed[item.sample] += len(item.logprobs or ())
+                for i, delta in enumerate(_deltas(item, calls)):
+                    yield chunk(item.sample, delta, logprobs=None if i else _logprobs(item.logprobs))
         count(server, lm.name, replies, time.perf_counter() - began)
         if request.stream_options is not None and request.stream_options.include_usage:
             yield event({**head, "choices": [], "usage": usage(replies)})

@@ -27,6 +27,8 @@ def offered(functions: list[Function]) -> list[Tool]:
             raise APIError(f"tools[{i}]: a name is 1 to 64 letters, digits, _, - and ., not {name!r}", param="tools")
         if name in names[:i]:
             raise APIError(f"tools[{i}]: there is another tool called {name!r}", param="tools")
+        if (functions[i].parameters or {}).get("type", "object") != "object":
+            raise APIError(f"tools[{i}]: the parameters of {name!r} are no object", param="tools")
     return [
         {
             "type": "function",
@@ -91,17 +93,30 @@ def _format(format: ResponseFormat | None) -> Grammar | None:
 
 
 def _call_schema(function: Function) -> dict[str, Any]:
-    arguments = function.parameters or {"type": "object", "properties": {}}
-    arguments = {key: value for key, value in arguments.items() if key != "$schema"}
+    arguments = {"type": "object", **_placed(function.parameters or {"properties": {}})}
     return {
         "type": "object",
         "properties": {"name": {"const": function.name}, "arguments": arguments},
         "required": ["name", "arguments"],
         "additionalProperties": False,
-        # References of the arguments' schema start from its root, which is not this one's.
-        **{key: arguments[key] for key in ("$defs", "definitions") if key in arguments},
         "x-guidance": {"whitespace_pattern": CALL_BLANKS},
     }
+
+
+def _placed(schema: Any) -> Any:
+    """The arguments' schema at its place in the call's: its references start there; and without what only explains."""
+    if isinstance(schema, list):
+        return [_placed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    placed = {}
+    for key, value in schema.items():
+        if isinstance(value, str) and key in ("$schema", "$comment", "title", "description"):
+            continue
+        if key == "$ref" and isinstance(value, str) and value.startswith("#"):
+            value = f"#/properties/arguments{value[1:]}"
+        placed[key] = value if key in ("const", "enum", "default", "examples") else _placed(value)
+    return placed
 
 
 def _bounded(answer: Grammar) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class ChatRequest(SamplingFields, kw_only=True):
 def within(name: str, value: float | None, least: float, most: float) -> None:
     """Raises APIError naming the field unless the value is absent or in between."""
     if value is not None and not least <= value <= most:
-        raise APIError(f"{name} is {least:g} to {most:g}, not {value:g}", param=name)
+        raise APIError(f"{name} is {least:g} to {most:g}, not {str(value)[:20]}", param=name)
 
 
 def sampling_of(fields: SamplingFields, defaults: Sampling, **more: Any) -> Sampling:
@@ -144,6 +144,8 @@ def sampling_of(fields: SamplingFields, defaults: Sampling, **more: Any) -> Samp
     within("temperature", fields.temperature, 0, 2)
     within("frequency_penalty", fields.frequency_penalty, -2, 2)
     within("presence_penalty", fields.presence_penalty, -2, 2)
+    within("top_k", fields.top_k, 0, 2**31 - 1)
+    within("repetition_penalty", fields.repetition_penalty, 0.01, 100)
     within("seed", fields.seed, -(2**63), 2**63 - 1)
     stop = [fields.stop] if isinstance(fields.stop, str) else fields.stop or []
     if len(stop) > 16 or not all(stop):

@@ -330,7 +330,7 @@ async function streamed(asked, message, box, began) {
         calls[part.index].arguments += part.function.arguments ?? "";
         message.info.calls = calls;
       }
-      if (choice.logprobs) message.info.logprobs = choice.logprobs.content;
+      if (choice.logprobs) (message.info.logprobs ??= []).push(...choice.logprobs.content);
       if (choice.finish_reason === "length") message.info.note = "The answer was cut off at its token limit.";
       if (performance.now() - saved > SAVE_EVERY) {
         saved = performance.now();
