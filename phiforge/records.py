@@ -7,7 +7,7 @@ response and its provenance. A verifier reads a response and a problem and retur
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -152,11 +152,14 @@ def read_jsonl(path: str | os.PathLike[str], kind: type[R]) -> Iterator[R]:
                 raise ValueError(f"{path}, line {number}: not a {kind.__name__}: {error}") from None
 
 
-def write_parquet(path: str | os.PathLike[str], records: Sequence[R], kind: type[R]) -> int:
+def write_parquet(
+    path: str | os.PathLike[str], records: Sequence[R], kind: type[R], also: Mapping[str, list[Any]] | None = None
+) -> int:
     """Write records as Parquet, one column a field, and return how many.
 
     Strings, numbers and booleans keep their type; every nested field is a column of JSON text, so that any table
-    engine can read the file without knowing our types. The file appears whole or not at all. A record of another type
+    engine can read the file without knowing our types. `also` are columns for other readers, with a value a record;
+    `read_parquet` passes over them. The file appears whole or not at all. A record of another type
     is a TypeError.
     """
     pa, pq = _arrow()
@@ -171,6 +174,7 @@ def write_parquet(path: str | os.PathLike[str], records: Sequence[R], kind: type
             arrays[name] = pa.array([msgspec.json.encode(v).decode() for v in values], pa.string())
         else:
             arrays[name] = pa.array(values, arrow_type)
+    arrays |= {name: pa.array(values) for name, values in (also or {}).items()}
     nested = [name for name, (_, arrow_type) in columns.items() if arrow_type is None]
     metadata = {"phiforge.record": kind.__name__, "phiforge.json_columns": ",".join(nested)}
     target = Path(path)

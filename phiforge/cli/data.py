@@ -1,0 +1,277 @@
+"""`phiforge data`: what the factory can make, and making, describing, cleaning and mixing it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from phiforge.cli import WrongWords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from phiforge.data.draft import Length
+    from phiforge.data.run import Config, Progress, Report
+
+LENGTHS = ("short", "medium", "long", "mixed")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of each thing that can be done with data."""
+    verbs = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, (summary, declare, _) in ACTIONS.items():
+        sub = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        declare(sub)
+        sub.add_argument("--json", action="store_true", help="JSON instead of text, and no progress")
+
+
+def run(args: argparse.Namespace) -> int:
+    return ACTIONS[args.action][2](args)
+
+
+# --- list and show -----------------------------------------------------------------------------------------------
+
+
+def _declare_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("patterns", nargs="*", metavar="PIPELINE", help="names, families or patterns (default: all)")
+
+
+def _list(args: argparse.Namespace) -> int:
+    from phiforge.data import pipeline as registry
+
+    found = registry.chosen(args.patterns or ["all"])
+    if args.json:
+        return _print_json([_about(each) for each in found])
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("pipeline", "needs", "verifier", "makes"):
+        table.add_column(column, no_wrap=column != "makes")
+    for each in found:
+        table.add_row(each.name, each.needs, each.verifier or "its stages", each.summary)
+    Console().print(table)
+    solvers = sum(each.needs == "no model" for each in found)
+    print(f"\n{len(found)} pipelines, {solvers} of which need no language model. See rows: phiforge data show NAME")
+    return 0
+
+
+def _about(pipeline: Any) -> dict[str, Any]:
+    names = ("name", "summary", "needs", "verifier", "stages", "knobs", "version")
+    about = {name: getattr(pipeline, name) for name in names}
+    return about | ({"seeds": pipeline.seeds} if pipeline.needs == "a teacher" else {})
+
+
+def _declare_rows(parser: argparse.ArgumentParser, rows: int) -> None:
+    parser.add_argument("-n", "--rows", type=int, default=rows, help="rows of each pipeline (default: %(default)s)")
+    parser.add_argument("--level", type=int, choices=range(1, 6), help="1, easy, to 5 (default: all)")
+    parser.add_argument("--length", choices=LENGTHS, default="mixed", help="of the thought (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="other seeds make other rows (default: %(default)s)")
+
+
+def _declare_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", help="its name, as `phiforge data list` has it")
+    _declare_rows(parser, 3)
+
+
+def _show(args: argparse.Namespace) -> int:
+    from phiforge.data import pipeline as registry
+    from phiforge.data.pipeline import Reject, Solver
+    from phiforge.data.rows import Options, in_words, make_row
+
+    pipeline = registry.get(args.pipeline)
+    length: Length | str = args.length
+    options = Options(args.seed, args.level or 0, length)
+    seen: set[str] = set()
+    made = [make_row(pipeline, n, options, seen) for n in range(args.rows)] if isinstance(pipeline, Solver) else []
+    if args.json:
+        return _print_json({**_about(pipeline), "rows": made})
+    print(f"{pipeline.name}: {pipeline.summary}.")
+    print(f"needs {pipeline.needs}; verified by {pipeline.verifier or 'its stages'}; {pipeline.knobs}")
+    if not isinstance(pipeline, Solver):
+        print(f"stages: {', '.join(pipeline.stages)}; starts from {pipeline.seeds}")
+        print(f"Rows: phiforge data run {pipeline.name} --rows 3 --out DIR")
+    for row in made:
+        print("\n" + "─" * 80)
+        print(f"rejected: {row.reason}" if isinstance(row, Reject) else in_words(row))
+    return 0
+
+
+# --- run -----------------------------------------------------------------------------------------------------------
+
+
+def _declare_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", nargs="+", metavar="PIPELINE", help="names, families, patterns, all, solvers, taught; or a config.toml"
+    )
+    _declare_rows(parser, 1000)
+    parser.add_argument(
+        "-o", "--out", help="folder or object store address to fill; the same again goes on from there"
+    )
+    parser.add_argument("--engine", choices=("native", "ray"), default="native", help="default: %(default)s")
+    parser.add_argument("--ray-address", default="", help="a cluster to join (default: one on this machine)")
+    parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core)")
+    taught = parser.add_argument_group("pipelines that need a teacher")
+    taught.add_argument(
+        "--seeds", default="", help="JSONL, Parquet, CSV, a text or a folder of texts (default: our own)"
+    )
+    taught.add_argument("--column", default="text", help="the column that holds a seed's text (default: %(default)s)")
+    taught.add_argument("--licence", default="", help="of the seeds; goes into every row made of them")
+    taught.add_argument(
+        "--teacher", default="", help="a model, a path, or http://host/v1#name (default: the default model)"
+    )
+    taught.add_argument("--concurrency", type=int, default=8, help="questions asked at a time (default: %(default)s)")
+    taught.add_argument(
+        "--price", type=float, nargs=2, default=(0.0, 0.0), metavar=("IN", "OUT"), help="a million tokens"
+    )
+
+
+def _config(args: argparse.Namespace) -> Config:
+    """The run that the words ask for, or that the file they name does."""
+    from phiforge.data.run import Config, Make, TeacherChoice, read_config
+
+    if args.what[0].endswith(".toml"):
+        if len(args.what) > 1:
+            raise WrongWords(f"give a config or pipelines, not both: {' '.join(args.what)}")
+        return read_config(args.what[0])
+    if not args.out:
+        raise WrongWords("where to? name a folder with --out")
+    make = Make(args.what, args.rows, args.level or 0, args.length, args.seeds, args.column, args.licence)
+    teacher = TeacherChoice(args.teacher, args.concurrency, *args.price)
+    return Config(args.out, [make], args.seed, args.engine, args.ray_address, args.workers, teacher)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from phiforge.data.run import execute, plan
+
+    config = _config(args)
+    planned = plan(config)
+    started = time.perf_counter()
+    try:
+        with _progress(quiet=args.json) as show:
+            reports = execute(planned, show)
+    except KeyboardInterrupt:
+        print(f"stopped; the same command goes on from what is in {config.out}", file=sys.stderr)
+        return 130
+    seconds = time.perf_counter() - started
+    if args.json:
+        return _print_json({"out": config.out, "seconds": seconds, "pipelines": reports})
+    _print_reports(reports)
+    kept, asked = sum(r.kept for r in reports), sum(r.asked for r in reports)
+    print(f"\n{kept:,} rows of {asked:,} asked for, in {seconds:.0f} s: {config.out}/data")
+    print(f"Describe them: phiforge data card {config.out}")
+    return 0
+
+
+def _progress(*, quiet: bool) -> Any:
+    """A line on stderr: rows, share accepted, tokens, what the teacher has cost, time left."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def bar() -> Any:
+        if quiet:
+            yield lambda _: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+            task = shown.add_task("starting", total=None)
+            yield lambda state: shown.update(task, completed=state.done, total=state.total, description=_status(state))
+
+    return bar()
+
+
+def _status(state: Progress) -> str:
+    made = state.kept + state.rejected
+    parts = [state.what, f"{state.kept / made:.1%} accepted" if made else "", f"≈{state.characters // 4:,} tokens"]
+    if state.teacher:
+        parts.append(f"teacher {state.teacher.get('calls', 0):,.0f} calls, {state.teacher.get('cost', 0):.2f} spent")
+    return " · ".join(part for part in parts if part)
+
+
+def _print_reports(reports: list[Report]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("pipeline", "asked", "kept", "rows/s a core", "rejected because"):
+        table.add_column(column, justify="left" if column in ("pipeline", "rejected because") else "right")
+    for each in reports:
+        reasons = ", ".join(f"{reason} ({n})" for reason, n in sorted(each.rejected.items(), key=lambda r: -r[1])[:3])
+        table.add_row(each.pipeline, f"{each.asked:,}", f"{each.kept:,}", f"{each.rows_per_second:,.0f}", reasons)
+    Console().print(table)
+
+
+# --- card, curate, mix ---------------------------------------------------------------------------------------------
+
+
+def _declare_card(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", help="what `phiforge data run`, `curate` or `mix` made")
+    parser.add_argument(
+        "--tokenizer", default="", metavar="MODEL", help="whose tokens to count (default: the default model)"
+    )
+
+
+def _card(args: argparse.Namespace) -> int:
+    from phiforge.data.card import describe, write_card
+    from phiforge.data.tokens import counter
+
+    described = describe(args.folder, counter(args.tokenizer))
+    if args.json:
+        return _print_json(described)
+    print(
+        f"wrote {write_card(args.folder, described)}; `datasets.load_dataset({args.folder!r}, NAME)` reads the folder"
+    )
+    return 0
+
+
+def _declare_mix(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("mixture", help="a mixture.toml; with --trace, a folder of rows")
+    parser.add_argument("-o", "--out", help="write the mixed rows here (default: only show the ledger)")
+    parser.add_argument("--trace", metavar="ROW", help="where a row comes from: its number or id")
+
+
+def _mix(args: argparse.Namespace) -> int:
+    from phiforge.data import mixture as mixtures
+    from phiforge.data.tokens import counter
+
+    if args.trace:
+        return _print_json(mixtures.trace(args.mixture, int(args.trace) if args.trace.isdigit() else args.trace))
+    mixture = mixtures.read_mixture(args.mixture)
+    tokens = counter(mixture.tokenizer)
+    entries = mixtures.write(mixture, args.out, tokens) if args.out else mixtures.ledger(mixture, tokens)[0]
+    if args.json:
+        return _print_json(entries)
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("source", "share", "unique tokens", "epochs", "tokens", "rows", "licence"):
+        table.add_column(column, justify="left" if column in ("source", "licence") else "right")
+    for e in entries:
+        numbers = (f"{e.share:.1%}", f"{e.unique_tokens:,}", f"{e.epochs:.2f}", f"{e.tokens:,}", f"{e.rows:,}")
+        table.add_row(e.name, *numbers, ", ".join(e.licences))
+    Console().print(table)
+    if args.out:
+        print(f"\n{sum(e.tokens for e in entries):,} tokens in {args.out}/data; the ledger is {args.out}/ledger.json")
+    return 0
+
+
+ACTIONS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
+    "list": ("what the factory can make", _declare_list, _list),
+    "show": ("one pipeline, and rows of it", _declare_show, _show),
+    "run": ("make rows, proven, into a folder", _declare_run, _run),
+    "card": ("describe a folder of rows: counts, diversity, samples, a dataset card", _declare_card, _card),
+    "mix": ("sources in shares, with a ledger of tokens and epochs", _declare_mix, _mix),
+}
+
+
+def _print_json(what: Any) -> int:
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(what)).decode())
+    return 0

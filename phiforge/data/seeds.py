@@ -1,0 +1,105 @@
+"""Seeds: the texts, problems and topics that teacher pipelines start from, our own or those of a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+OWN = Path(__file__).with_name("seed_texts")
+PASSAGE = 1500  # characters of a passage cut from a longer text
+_TEXTS = (".txt", ".md", ".rst")
+_TABLES = (".jsonl", ".json", ".parquet", ".csv")
+
+
+class Seed(Struct, frozen=True, kw_only=True):
+    """One thing to start from. `text` is the passage, the question, the code or the topic; `answer` a problem's own."""
+
+    id: str
+    text: str
+    answer: str = ""
+    licence: str = ""
+    source: str = ""
+    metadata: dict[str, Any] = {}
+
+
+def own(kind: str) -> list[Seed]:
+    """The seeds of a kind that come with Phiforge. Raises ValueError if there are none."""
+    file = OWN / f"{kind}.jsonl"
+    if not file.exists():
+        raise ValueError(f"no {kind!r} seeds come with Phiforge; name a file of them")
+    rows = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+    return [
+        Seed(id=f"{kind}/{number}", licence="MIT", source="phiforge", **_fields(row, "text"))
+        for number, row in enumerate(rows)
+    ]
+
+
+def read(path: str, column: str = "text", licence: str = "") -> list[Seed]:
+    """The seeds of a file or folder: a row each of a JSONL, Parquet or CSV file, or passages cut from texts.
+
+    `column` holds a seed's text, `answer` (if there) its answer; the other columns become its metadata. Raises OSError for
+    a missing file, ValueError for one without that column, without a row, or of another kind.
+    """
+    file = Path(path).expanduser()
+    if not file.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder of seeds")
+    if file.is_dir():
+        texts = sorted(each for each in file.rglob("*") if each.suffix in _TEXTS)
+        found = [seed for each in texts for seed in _passages(each, licence)]
+    elif file.suffix in _TEXTS:
+        found = list(_passages(file, licence))
+    elif file.suffix in _TABLES:
+        found = [
+            Seed(id=f"{file.name}/{number}", licence=licence, source=str(path), **_fields(row, column, path))
+            for number, row in enumerate(_rows(file))
+        ]
+    else:
+        raise ValueError(f"{path}: seeds are read from {', '.join((*_TABLES, *_TEXTS))} files or a folder of texts")
+    if not found:
+        raise ValueError(f"{path}: holds no seed")
+    return found
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    if file.suffix == ".parquet":
+        from pyarrow import parquet
+
+        yield from parquet.read_table(file).to_pylist()
+    elif file.suffix == ".csv":
+        from pyarrow import csv
+
+        yield from csv.read_csv(file).to_pylist()
+    else:
+        for number, line in enumerate(file.read_bytes().splitlines(), 1):
+            try:
+                row = msgspec.json.decode(line) if line.strip() else None
+            except msgspec.DecodeError as error:
+                raise ValueError(f"{file}, line {number}: not JSON: {error}") from None
+            if isinstance(row, dict):
+                yield row
+
+
+def _fields(row: dict[str, Any], column: str, path: str = "") -> dict[str, Any]:
+    if column not in row:
+        raise ValueError(f"{path} has no column {column!r}; it has {', '.join(map(str, row))}")
+    rest = {key: value for key, value in row.items() if key not in (column, "answer")}
+    return {"text": str(row[column]), "answer": str(row.get("answer", "")), "metadata": rest}
+
+
+def _passages(file: Path, licence: str) -> Iterator[Seed]:
+    """Runs of paragraphs of at most `PASSAGE` characters, but for a single longer one; very short ones are left out."""
+    text = file.read_text(errors="replace")
+    passage = ""
+    for paragraph in [*re.split(r"\n\s*\n", text), ""]:
+        if passage and (not paragraph or len(passage) + len(paragraph) > PASSAGE):
+            if len(passage) >= 200:
+                mark = blake2b(passage.encode(), digest_size=6).hexdigest()
+                yield Seed(id=f"{file.name}/{mark}", text=passage, licence=licence, source=str(file))
+            passage = ""
+        passage = f"{passage}\n\n{paragraph.strip()}".strip()
