@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,6 +85,25 @@ class Place:
         else:
             found = [str(p) for p in Path(self.path(under)).rglob("*") if p.is_file() and not p.name.endswith(".part")]
         return sorted(path.removeprefix(f"{self.root}/") for path in found)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the folder to oneself, and clear away what a killed run left half-written. In an object store nothing is held.
+
+        Raises ValueError if another process holds it.
+        """
+        if not self.local:
+            yield
+            return
+        Path(self.root).mkdir(parents=True, exist_ok=True)
+        with Path(self.path(".lock")).open("w") as lock:  # stays: deleting it would let two processes hold "the" lock
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ValueError(f"{self.address}: another run is filling this folder") from None
+            for partial in Path(self.root).rglob("*.part"):
+                partial.unlink()
+            yield
 
     def remove(self, under: str) -> None:
         """Delete a folder and all that is in it."""

@@ -16,6 +16,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -170,9 +171,14 @@ def plan(config: Config) -> Plan:
 def execute(plan: Plan, progress: Callable[[Progress], None] = lambda _: None) -> list[Report]:
     """Run a plan to its end, or on from where an earlier run of the same plan stopped. Returns a report a pipeline.
 
-    Raises ValueError if the folder holds a run of another plan.
+    Raises ValueError if the folder holds a run of another plan, or another process fills it.
     """
     place = Place(plan.config.out)
+    with place.held():
+        return _execute(plan, place, progress)
+
+
+def _execute(plan: Plan, place: Place, progress: Callable[[Progress], None]) -> list[Report]:
     asked_for = msgspec.json.format(msgspec.json.encode(plan.jobs))
     there = place.read("run.json")
     if there is not None and there != asked_for:
@@ -232,11 +238,7 @@ def _work(config: Config, tasks: list[dict[str, Any]]) -> Iterator[tuple[str, in
 def _on_daft(config: Config, tasks: list[dict[str, Any]], workers: int) -> Iterator[tuple[str, int, Report]]:
     import daft
 
-    if config.engine == "ray":
-        _start_ray(config.ray_address)
-        daft.set_runner_ray(config.ray_address or None, noop_if_initialized=True)
-    else:
-        daft.set_runner_native()
+    _choose_engine(config.engine, config.ray_address)
     choice = msgspec.json.encode(config.teacher).decode()
     worker = daft.cls(Worker, max_concurrency=workers, use_process=True)(config.out, choice, os.getpid())
     table = daft.from_pydict({"task": [msgspec.json.encode(task).decode() for task in tasks]})
@@ -245,15 +247,23 @@ def _on_daft(config: Config, tasks: list[dict[str, Any]], workers: int) -> Itera
         yield name, first, report
 
 
-def _start_ray(address: str) -> None:
-    """A Ray of our own on loopback, if no address is given; it would open a dashboard by itself."""
-    import ray
+@cache
+def _choose_engine(engine: str, ray_address: str) -> None:
+    """Once a process: Daft can't be told twice. Raises ValueError for another engine than before."""
+    import daft
+    from daft.exceptions import DaftCoreException
 
-    if not ray.is_initialized():
-        if address:
-            ray.init(address, log_to_driver=False)
-        else:
+    try:
+        if engine == "native":
+            daft.set_runner_native()
+            return
+        import ray
+
+        if not ray.is_initialized() and not ray_address:  # on loopback, without the dashboard it would open
             ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
+        daft.set_runner_ray(ray_address or None)
+    except DaftCoreException as error:
+        raise ValueError(f"this process runs on another engine than {engine} already: {error}") from None
 
 
 class Worker:

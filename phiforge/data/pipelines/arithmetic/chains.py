@@ -88,7 +88,9 @@ def _slip(draw: Draw, said: str, sign: str, a: int, b: int, right: int) -> Slip 
     wrong = right + draw.pick((10, -10, 100)) if right > 110 else right + draw.pick((1, 10))
     if sign == "×" and b < 10:
         tens, ones = a // 10 * 10, a % 10
-        return Slip(f"{said} = {wrong}.", f"{tens} × {b} is {tens * b} and {ones} × {b} is {ones * b}, together {right}.")
+        return Slip(
+            f"{said} = {wrong}.", f"{tens} × {b} is {tens * b} and {ones} × {b} is {ones * b}, together {right}."
+        )
     if sign == "÷":
         return Slip(f"{said} = {wrong}.", f"{wrong} × {b} is {wrong * b}, not {a}.")
     if sign == "+":
