@@ -155,7 +155,7 @@ def _product(draw: Draw, level: int) -> Draft:
         steps=[*steps, Step(f"{'; '.join(sums)}.", "Exponents of each base unit add up, times the power:")],
         says=f"The unit is {_unit(total)}.",
         given=f"The unit of {expr} is wanted.",
-        check=f"Nothing else is left over: {listed([base for base, e in zip(_BASE, total, strict=True) if not e]) or 'no base unit'} cancelled or never occurred.",
+        check=f"Dividing {_unit(total)} by the unit of {chosen[0]} to its power leaves that of the rest: {_unit(_total({q: p for q, p in powers.items() if q != chosen[0]})) or 'none'}.",
         verifier="units",
     )
 
