@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 
 from phiforge.records import Problem, Verdict
-from phiforge.verify.math_extract import MAX_RESPONSE_CHARS, visible
+from phiforge.verify.math_extract import MAX_RESPONSE_CHARS, boxed, visible
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _LINE = re.compile(
     r"(?:^|(?<=[.!?\s]))(?:\*\*|__)?(?:my |the |so the |final |correct |right )*"
     r"(?:answer|choice|option)(?:\*\*|__)?\s*(?:[:=]|\bis\b:?|\bwould be\b|\bmust be\b)(?:\*\*|__)?[ \t]*\n?[ \t]*([^\n]+)",
@@ -56,8 +55,8 @@ def final_answer(response: str, n_options: int = 0) -> str | None:
     shown = visible(response) if len(response) <= MAX_RESPONSE_CHARS else None
     if not shown or not shown.strip():
         return None
-    if boxes := _BOX.findall(shown):
-        return boxes[-1].strip() or None
+    if box := boxed(shown):
+        return box
     if lines := _LINE.findall(shown):
         return lines[-1].strip(_WRAP) or None
     last = shown.strip().rpartition("\n")[2].strip(_WRAP)

@@ -54,10 +54,11 @@ def extract_answer(text: str) -> str | None:
     shown = visible(text)
     if shown is None:
         return None
-    return _boxed(shown) or _gsm8k(shown) or _stated(shown) or _last_number(shown)
+    return boxed(shown) or _gsm8k(shown) or _stated(shown) or _last_number(shown)
 
 
-def _boxed(text: str) -> str | None:
+def boxed(text: str) -> str | None:
+    r"""The content of the last closed \boxed{...}, however deep its braces; None if there is none."""
     answer = None
     open_braces: list[int] = []  # where the content of a box begins, -1 for any other brace
     for match in _BRACES.finditer(text):

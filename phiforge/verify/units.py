@@ -157,7 +157,7 @@ def _table(text: str) -> dict[str, Unit]:
             continue
         symbol, _, meaning = entry.partition(" = ")
         factor, *bases = meaning.split()
-        powers = dict(base.split("^") if "^" in base else (base, "1") for base in bases)
+        powers = {name: power or "1" for name, _, power in (base.partition("^") for base in bases)}
         units[symbol.strip()] = Fraction(factor), tuple(Fraction(powers.get(base, 0)) for base in _BASE)
     return units
 
@@ -181,12 +181,14 @@ hp = 37284993579113511/50000000000000 kg m^2 s^-3; rpm = 1/60 s^-1; % = 1/100; r
 u = 8302695333/5000000000000000000000000000000000000 kg; AU = 149597870700 m; Å = 1/10000000000 m
 ° = 3490658503988659/200000000000000000; deg = 3490658503988659/200000000000000000; dozen = 12; °C = 1 K
 """) | {"1": (Fraction(1), _NONE)}
-_WORDS = dict(pair.split() for pair in """
+_WORD_TABLE = """
 meter m, metre m, second s, sec s, gram g, gramme g, ampere A, amp A, kelvin K, mole mol, hertz Hz, newton N
 pascal Pa, joule J, watt W, coulomb C, volt V, farad F, henry H, tesla T, weber Wb, siemens S, liter L
 litre L, electronvolt eV, calorie cal, tonne t, ton t, minute min, mins min, hour h, hrs h, inches in, feet ft
 percent %, radian rad, degree deg, candela cd, lumen lm, lbs lb
-""".replace("\n", ",").split(",") if pair.strip())  # fmt: skip
+"""
+_PAIRS = [pair.split() for pair in _WORD_TABLE.replace("\n", ",").split(",") if pair.strip()]
+_WORDS: dict[str, str] = {word: symbol for word, symbol in _PAIRS}  # noqa: C416
 _PREFIX = {
     "Q": 30, "R": 27, "Y": 24, "Z": 21, "E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "h": 2, "da": 1,
     "d": -1, "c": -2, "m": -3, "µ": -6, "μ": -6, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18,
@@ -196,7 +198,8 @@ _LONG_PREFIX = {
     "micro": "µ", "nano": "n", "pico": "p",
 }  # fmt: skip
 _TOKEN = re.compile(
-    r"""\s*(?: (?P<op>/|\bper\b|[*·×⋅]|\\cdot\b|\\times\b|-(?=[A-Za-zΩ])) | (?P<open>[({]) | (?P<close>[)}]) | (?P<frac>\\[dt]?frac\b)
+    r"""\s*(?: (?P<op>/|\bper\b|[*·×⋅]|\\cdot\b|\\times\b|-(?=[A-Za-zΩ])) | (?P<open>[({]) | (?P<close>[)}])
+        | (?P<frac>\\[dt]?frac\b)
         | (?P<name>°C|°|%|1(?=\s*/)|[A-Za-zµμΩÅ]+)\s*
           (?P<power>(?:\^|\*\*)\s*\{?\(?\s*[-+−]?\d+(?:/\d+)?\s*\)?\}?|[⁻⁺]?[⁰¹²³⁴-⁹]+|[-−]?[1-9](?![\d.]))? )""",
     re.X,
