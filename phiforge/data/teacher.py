@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
@@ -126,8 +127,12 @@ class Teacher:
         max_tokens: int = 512,
         seed: int = 0,
         schema: str = "",
+        first: int = 0,
     ) -> list[Answer]:
-        """`ask`, with each answer's thought and whether it is whole. `schema` is JSON Schema that it must follow."""
+        """`ask`, with each answer's thought and whether it is whole. `schema` is JSON Schema that it must follow.
+
+        Answers number `first` to `first + n`, for one who has asked for those before already.
+        """
         messages = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
         if system:
             messages = [Message("system", system), *messages]
@@ -138,7 +143,7 @@ class Teacher:
             sampling["schema"] = schema
         question = Question(model=self.identity, messages=messages, sampling=sampling)
         self._recorded.add(question.key)
-        return await self._desk.answer(question, n)
+        return await self._desk.answer(question, n, first)
 
     async def fill(
         self,
@@ -208,25 +213,25 @@ class _Desk:
         self._counts = dict.fromkeys(("calls", "cached", "prompt_tokens", "tokens"), 0)
         self._seconds, self._busy, self._since = 0.0, 0, 0.0
 
-    async def answer(self, question: Question, n: int) -> list[Answer]:
-        """`n` answers, those that are not kept yet asked for in one request."""
+    async def answer(self, question: Question, n: int, start: int) -> list[Answer]:
+        """`n` answers from number `start` on, those that are not kept yet asked for in one request."""
         if n < 1:
             raise ValueError(f"n must be 1 or more, not {n}")
         slots, locks, opening = self._of_this_loop()
         key = question.key
         lock = locks.setdefault(key, asyncio.Lock())
         async with lock:  # who asks the same at the same time waits, and finds it kept
-            found = self.answers.get(key, n)
-            self._counts["cached"] += len(found)
-            while len(found) < n:
+            found = self.answers.get(key, start + n)
+            self._counts["cached"] += max(0, len(found) - start)
+            while len(found) < start + n:
                 async with slots:
                     if self._model is None:
                         async with opening:
                             await self._opened()
-                    new = await self._request(question, len(found), n - len(found))
+                    new = await self._request(question, len(found), start + n - len(found))
                 self.answers.put(question, len(found), new)
                 found += new
-            return found
+            return found[start:]
 
     def used(self) -> dict[str, float]:
         price_in, price_out = self._prices
@@ -299,8 +304,8 @@ class _Desk:
 
         asked = question.sampling
         # Later answers to the same question come from another seed; within a request the model counts its samples.
-        seed = int(question.key[:12], 16) ^ (first * 0x9E3779B1) & 0x7FFFFFFF
-        sampling = replace(model.defaults, max_tokens=asked["max_tokens"], seed=seed & 0x7FFFFFFF)
+        seed = (int(question.key[:12], 16) + first) & 0x7FFFFFFF
+        sampling = replace(model.defaults, max_tokens=asked["max_tokens"], seed=seed)
         if "temperature" in asked:
             sampling = replace(sampling, temperature=asked["temperature"])
         if "schema" not in asked or not self._grammars:
@@ -355,4 +360,11 @@ def _known_as(model: str) -> tuple[str, str]:
     from phiforge.store import models
 
     found = models.find(model)
-    return found.name, f"{found.name} {found.source} {found.revision} {found.format} {found.bytes}".replace("  ", " ")
+    parts = [found.name, found.source, found.revision, found.format, str(found.bytes)]
+    if os.path.exists(found.source):  # files of one's own may change where they lie
+        parts += sorted(f"{file.name} {os.stat(file).st_mtime_ns}" for file in _files(found.path))
+    return found.name, " ".join(part for part in parts if part)
+
+
+def _files(path: str) -> list[Path]:
+    return [file for file in Path(path).iterdir() if file.is_file()] if os.path.isdir(path) else [Path(path)]
