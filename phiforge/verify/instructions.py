@@ -87,9 +87,9 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     for line in text.split("\n"):
         current = ""
-        for piece in re.split(r"(?<=[.!?])(?=[\"'”’)\]]*\s+)", line):
-            current += piece
-            if re.search(r"[.!?]$", piece) and not _ABBREVIATION.search(current):
+        for piece in re.split(r"(?<=[.!?])\s+|(?<=[.!?][\"'”’)\]])\s+", line):
+            current = f"{current} {piece}".strip()
+            if re.search(r"[.!?][\"'”’)\]]?$", piece) and not _ABBREVIATION.search(current):
                 found.append(current)
                 current = ""
         found.append(current)
