@@ -50,7 +50,7 @@ def make(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"{text} = {value}.",
         given=f"I have to work out {text}; brackets come first, then × and ÷, then + and −.",
-        check=_check(text, value, steps),
+        check=_check(steps[-1].say, value),
     )
 
 
@@ -98,8 +98,11 @@ def _slip(draw: Draw, said: str, sign: str, a: int, b: int, right: int) -> Slip 
     return None
 
 
-def _check(text: str, value: int, steps: list[Step]) -> str:
-    return f"about right in size, and the last step {steps[-1].say.rstrip('.')} holds, so {text} is {value}."
+def _check(last: str, value: int) -> str:
+    """The last operation undone: "24 + 11 = 35." gives "Undoing the last step, 35 − 11 = 24, as before it." """
+    a, sign, b = re.fullmatch(r"(\(?-?\d+\)?) ([+−×÷]) (\d+|\(-?\d+\)) = .*", last).groups()  # type: ignore[union-attr]
+    inverse = {"+": "−", "−": "+", "×": "÷", "÷": "×"}[sign]
+    return f"Undoing the last step, {value if value >= 0 else f'({value})'} {inverse} {b} = {a.strip('()')}, as it was before."
 
 
 _TOKEN = re.compile(r"\d+|[-+−×÷()]")
