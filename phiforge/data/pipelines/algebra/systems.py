@@ -333,7 +333,7 @@ def solve(facts: dict[str, Any]) -> str:
     whole = _det(matrix)
     values = []
     for i in range(n):
-        changed = [[*row[:i], r, *row[i + 1:]] for row, r in zip(matrix, right, strict=True)]
+        changed = [[*row[:i], r, *row[i + 1 :]] for row, r in zip(matrix, right, strict=True)]
         values.append(Fraction(_det(changed), whole))
     return str(values[facts["asked"]]) if "asked" in facts else f"({', '.join(map(str, values))})"
 

@@ -48,15 +48,21 @@ WORLDS = (
 )
 
 
-def _keep(tag: str, says: str, code: str, run: Any, parameters: str = "", level: int = 1, plain: bool = False) -> Operation:
+def _keep(
+    tag: str, says: str, code: str, run: Any, parameters: str = "", level: int = 1, plain: bool = False
+) -> Operation:
     return Operation("keep", "numbers", "numbers", tag, says, code, run, parameters, level, plain)
 
 
-def _map(tag: str, says: str, code: str, run: Any, parameters: str = "", level: int = 1, plain: bool = False) -> Operation:
+def _map(
+    tag: str, says: str, code: str, run: Any, parameters: str = "", level: int = 1, plain: bool = False
+) -> Operation:
     return Operation("map", "numbers", "numbers", tag, says, code, run, parameters, level, plain)
 
 
-def _list(tag: str, says: str, code: str, run: Any, parameters: str = "", level: int = 2, plain: bool = False) -> Operation:
+def _list(
+    tag: str, says: str, code: str, run: Any, parameters: str = "", level: int = 2, plain: bool = False
+) -> Operation:
     return Operation("list", "numbers", "numbers", tag, says, code, run, parameters, level, plain)
 
 
@@ -130,14 +136,14 @@ OPERATIONS = (
     _list("changes", "merge neighbours that are equal into one", "[v for i, v in enumerate({x}) if i == 0 or v != {x}[i - 1]]", lambda xs, p: [k for k, _ in groupby(xs)], level=3),
     _list("running_totals", "replace each by the running total up to it", "list(accumulate({x}))", lambda xs, p: [sum(xs[: i + 1]) for i in range(len(xs))]),
     _list("record", "replace each by the largest so far", "list(accumulate({x}, max))", lambda xs, p: [max(xs[: i + 1]) for i in range(len(xs))], level=3),
-    _list("differences", "form the differences between each and the one before it", "[b - a for a, b in zip({x}, {x}[1:])]", lambda xs, p: [xs[i] - xs[i - 1] for i in range(1, len(xs))]),
+    _list("differences", "form the differences between each and the one before", "[b - a for a, b in zip({x}, {x}[1:])]", lambda xs, p: [xs[i] - xs[i - 1] for i in range(1, len(xs))]),
     _list("first", "take the first {k}", "{x}[:{k}]", lambda xs, p: [x for i, x in enumerate(xs) if i < p["k"]], "k 2 5", 1),
-    _list("later", "skip the first {k}", "{x}[{k}:]", lambda xs, p: [x for i, x in enumerate(xs) if i >= p["k"]], "k 1 3", 1),
+    _list("later", "skip the first {k}", "{x}[{k}:]", lambda xs, p: [x for i, x in enumerate(xs) if i >= p["k"]], "k 2 3", 1),
     _list("last", "take the last {k}", "{x}[-{k}:]", lambda xs, p: [x for i, x in enumerate(xs) if len(xs) - i <= p["k"]], "k 2 5"),
     _list("top", "take the {k} largest, largest first", "sorted({x}, reverse=True)[:{k}]", lambda xs, p: sorted(xs)[::-1][: p["k"]], "k 2 4"),
     _list("bottom", "take the {k} smallest, smallest first", "sorted({x})[:{k}]", lambda xs, p: sorted(xs, reverse=True)[::-1][: p["k"]], "k 2 4"),
     _list("alternate", "take every second one, beginning with the first", "{x}[::2]", lambda xs, p: [x for i, x in enumerate(xs) if i % 2 == 0]),
-    _list("rotated", "move the first {k} to the end", "{x}[{k}:] + {x}[:{k}]", lambda xs, p: [xs[i] for i in [*range(p["k"], len(xs)), *range(min(p["k"], len(xs)))]], "k 1 3", 3),
+    _list("rotated", "move the first {k} to the end", "{x}[{k}:] + {x}[:{k}]", lambda xs, p: [xs[i] for i in [*range(p["k"], len(xs)), *range(min(p["k"], len(xs)))]], "k 2 3", 3),
     _list("pair_sums", "add each to its right-hand neighbour, the last having none", "[a + b for a, b in zip({x}, {x}[1:])]", lambda xs, p: [xs[i] + xs[i + 1] for i in range(len(xs) - 1)]),
     _list("window_sums", "form the sums of all windows of {k} neighbours", "[sum({x}[i:i + {k}]) for i in range(len({x}) - {k} + 1)]", lambda xs, p: [sum(w) for w in zip(*(xs[i:] for i in range(p["k"])), strict=False)], "k 2 4", 3),
     _list("chunk_sums", "cut them into groups of {k}, the last one perhaps shorter, and sum each group", "[sum({x}[i:i + {k}]) for i in range(0, len({x}), {k})]", lambda xs, p: [sum(x for i, x in enumerate(xs) if i // p["k"] == g) for g in range(-(-len(xs) // p["k"]))], "k 2 4", 3),

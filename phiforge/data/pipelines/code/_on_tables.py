@@ -6,18 +6,18 @@ from typing import Any
 
 from phiforge.data.pipelines.code._operation import Operation
 
-# parameter, what the keys and values are, keys, range of the values
+# parameter, what a key is, what the dictionary is, keys, range of the values
 TABLE_WORLDS = (
-    ("stock", "item", "how many are in stock", "bolts nuts screws hinges hooks nails clamps pins rivets cables", 0, 120),
-    ("scores", "player", "points", "Ada Ben Chidi Dora Emil Fay Goran Hana Ivo Jun", 0, 95),
-    ("votes", "candidate", "votes", "Okafor Lindqvist Moreau Tanaka Silva Novak Haddad Byrne", 10, 400),
-    ("prices", "product", "price in cents", "bread milk eggs rice tea salt honey jam oats soap", 60, 900),
-    ("ages", "person", "age", "Mia Noah Omar Pia Quinn Rosa Sven Tara Uri Vera", 3, 84),
-    ("hours", "worker", "hours worked", "Anke Bruno Celia Deniz Edwin Fatou Gita Hugo", 0, 45),
-    ("populations", "village", "inhabitants", "Arden Birch Colm Dale Esk Fern Glen Holt", 40, 3000),
-    ("downloads", "file", "downloads", "intro.pdf setup.exe logo.svg notes.txt song.mp3 demo.zip data.csv", 0, 800),
-    ("distances", "city", "distance in km", "Ghent Basel Turin Lyon Bilbao Graz Brno Essen", 15, 1400),
-    ("grades", "student", "grade in per cent", "Iris Jonah Kira Levi Maya Nils Olu Petra", 20, 100),
+    ("stock", "item", "a dictionary of how many of each item are in stock", "bolts nuts screws hinges hooks nails clamps pins rivets cables", 0, 120),
+    ("scores", "player", "a dictionary of each player's points", "Ada Ben Chidi Dora Emil Fay Goran Hana Ivo Jun", 0, 95),
+    ("votes", "candidate", "a dictionary of each candidate's votes", "Okafor Lindqvist Moreau Tanaka Silva Novak Haddad Byrne", 10, 400),
+    ("prices", "product", "a dictionary of each product's price in cents", "bread milk eggs rice tea salt honey jam oats soap", 60, 900),
+    ("ages", "person", "a dictionary of each person's age", "Mia Noah Omar Pia Quinn Rosa Sven Tara Uri Vera", 3, 84),
+    ("hours", "worker", "a dictionary of each worker's hours", "Anke Bruno Celia Deniz Edwin Fatou Gita Hugo", 0, 45),
+    ("populations", "village", "a dictionary of each village's number of inhabitants", "Arden Birch Colm Dale Esk Fern Glen Holt", 40, 3000),
+    ("downloads", "file", "a dictionary of each file's number of downloads", "intro.pdf setup.exe logo.svg notes.txt song.mp3 demo.zip data.csv", 0, 800),
+    ("distances", "city", "a dictionary of each city's distance in km", "Ghent Basel Turin Lyon Bilbao Graz Brno Essen", 15, 1400),
+    ("grades", "student", "a dictionary of each student's grade in per cent", "Iris Jonah Kira Levi Maya Nils Olu Petra", 20, 100),
 )  # fmt: skip
 # parameter, one, the fields for a name, a group and a number, names, groups, range of the number
 ROW_WORLDS = (
@@ -56,7 +56,12 @@ def _inverted(d: dict[str, int]) -> dict[int, list[str]]:
     return {v: [k for k in d if d[k] == v] for v in d.values()}
 
 
-_d, _names, _maybe, _int = _op("table"), _fold("table", "words", "list[str]"), _fold("table", "word", "str | None"), _fold("table", "number", "int")
+_d, _names, _maybe, _int = (
+    _op("table"),
+    _fold("table", "words", "list[str]"),
+    _fold("table", "word", "str | None"),
+    _fold("table", "number", "int"),
+)
 ON_TABLES = (
     _d("high", "keep only the entries whose value is at least {k}", "{{key: value for key, value in {x}.items() if value >= {k}}}", lambda d, p: dict(e for e in d.items() if not e[1] < p["k"]), "k low"),
     _d("low", "keep only the entries whose value is below {k}", "{{key: value for key, value in {x}.items() if value < {k}}}", lambda d, p: dict(e for e in d.items() if p["k"] > e[1]), "k high"),
@@ -73,7 +78,7 @@ ON_TABLES = (
     _int("average", "return the average value, rounded down to a whole number", "sum({x}.values()) // len({x}) if {x} else 0", lambda d, p: divmod(sum(d.values()), len(d))[0] if d else 0, "Without entries return 0.", 2),
     _maybe("best", "return the key with the largest value, the alphabetically first of them if several have it", "min({x}, key=lambda key: (-{x}[key], key), default=None)", lambda d, p: next((k for k in sorted(d) if d[k] == max(d.values())), None), "Without entries return None.", 2),
     _maybe("worst", "return the key with the smallest value, the alphabetically first of them if several have it", "min({x}, key=lambda key: ({x}[key], key), default=None)", lambda d, p: next((k for k in sorted(d) if d[k] == min(d.values())), None), "Without entries return None.", 2),
-    _names("names", "return the keys in alphabetical order, capitals first", "sorted({x})", lambda d, p: sorted(list(d))),
+    _names("names", "return the keys in alphabetical order, capitals first", "sorted({x})", lambda d, p: sorted(d)),
     _names("ranking", "return the keys by falling value, and alphabetically where values are equal", "sorted({x}, key=lambda key: (-{x}[key], key))", lambda d, p: [k for v in sorted({*d.values()}, reverse=True) for k in sorted(d) if d[k] == v], "", 2),
     _names("top", "return the {n} keys with the largest values, largest first, and alphabetically where values are equal", "sorted({x}, key=lambda key: (-{x}[key], key))[:{n}]", lambda d, p: [k for v in sorted({*d.values()}, reverse=True) for k in sorted(d) if d[k] == v][: p["n"]], "", 3, "n 2 3"),
     _fold("table", "text", "str")("summary", "return a text of lines \"key: value\" in alphabetical order of the keys", "\"\\n\".join(f\"{{key}}: {{{x}[key]}}\" for key in sorted({x}))", lambda d, p: "\n".join(f"{k}: {d[k]}" for k in sorted(d)), "", 2),
@@ -81,12 +86,17 @@ ON_TABLES = (
     _fold("table", "groups", "dict[int, list[str]]")("inverted", "return a dictionary from each value to the list of keys that have it, in their old order", "groups = {{}}\nfor key, value in {x}.items():\n    groups.setdefault(value, []).append(key)\nreturn groups", lambda d, p: _inverted(d), "", 3),
 )  # fmt: skip
 
-_r, _sums, _row_names, _row_int = _op("rows"), _fold("rows", "counts", "dict[str, int]"), _fold("rows", "words", "list[str]"), _fold("rows", "number", "int")
+_r, _sums, _row_names, _row_int = (
+    _op("rows"),
+    _fold("rows", "counts", "dict[str, int]"),
+    _fold("rows", "words", "list[str]"),
+    _fold("rows", "number", "int"),
+)
 ON_ROWS = (
     _r("large", "keep only those whose \"{number}\" is at least {k}", "[row for row in {x} if row[\"{number}\"] >= {k}]", lambda rs, p: [r for r in rs if not r[p["number"]] < p["k"]], "k low"),
     _r("small", "keep only those whose \"{number}\" is below {k}", "[row for row in {x} if row[\"{number}\"] < {k}]", lambda rs, p: [r for r in rs if p["k"] > r[p["number"]]], "k high"),
-    _r("{group_value}", "keep only those whose \"{group}\" is \"{group_value}\"", "[row for row in {x} if row[\"{group}\"] == \"{group_value}\"]", lambda rs, p: [r for r in rs if not r[p["group"]] != p["group_value"]]),
-    _r("other", "drop those whose \"{group}\" is \"{group_value}\"", "[row for row in {x} if row[\"{group}\"] != \"{group_value}\"]", lambda rs, p: [r for r in rs if not r[p["group"]] == p["group_value"]], "", 2),
+    _r("{group_value}", "keep only those whose \"{group}\" is \"{group_value}\"", "[row for row in {x} if row[\"{group}\"] == \"{group_value}\"]", lambda rs, p: [r for r in rs if r[p["group"]] == p["group_value"]]),
+    _r("other", "drop those whose \"{group}\" is \"{group_value}\"", "[row for row in {x} if row[\"{group}\"] != \"{group_value}\"]", lambda rs, p: [r for r in rs if r[p["group"]] != p["group_value"]], "", 2),
     _r("sorted", "sort them by \"{number}\", smallest first, those with equal numbers in their old order", "sorted({x}, key=lambda row: row[\"{number}\"])", lambda rs, p: [r for n in sorted({r[p["number"]] for r in rs}) for r in rs if r[p["number"]] == n], "", 2),
     _r("first", "take the first {n}", "{x}[:{n}]", lambda rs, p: [r for i, r in enumerate(rs) if i < p["n"]], "n 2 4", 2),
     _row_int("total", "return the sum of \"{number}\"", "sum(row[\"{number}\"] for row in {x})", lambda rs, p: sum(r[p["number"]] for r in rs)),

@@ -44,7 +44,9 @@ def _op(kind: str, takes: str, gives: str) -> Any:
 def _fold(gives: str, returns: str, takes: str = "words") -> Any:
     make = _op("fold", takes, gives)
 
-    def fold(tag: str, says: str, code: str, run: Any, empty: str = "", level: int = 1, parameters: str = "") -> Operation:
+    def fold(
+        tag: str, says: str, code: str, run: Any, empty: str = "", level: int = 1, parameters: str = ""
+    ) -> Operation:
         return make(tag, says, code, run, parameters, level, empty, returns)
 
     return fold
@@ -52,12 +54,6 @@ def _fold(gives: str, returns: str, takes: str = "words") -> Any:
 
 def _without(text: str, unwanted: str) -> str:
     return "".join(c for c in text if c not in unwanted)
-
-
-def _shift(text: str, k: int) -> str:
-    low = "abcdefghijklmnopqrstuvwxyz"
-    table = dict(zip(low + low.upper(), low[k:] + low[:k] + (low[k:] + low[:k]).upper(), strict=True))
-    return "".join(table.get(c, c) for c in text)
 
 
 def _grouped(xs: list[str], key: Any) -> dict[Any, list[str]]:
@@ -70,14 +66,18 @@ def _grouped(xs: list[str], key: Any) -> dict[Any, list[str]]:
 _keep, _map, _list = _op("keep", "words", "words"), _op("map", "words", "words"), _op("list", "words", "words")
 _measure = _op("map", "words", "numbers")
 _int, _maybe, _text = _fold("number", "int"), _fold("word", "str | None"), _fold("text", "str")
-_all, _counts, _groups = _fold("words", "list[str]"), _fold("counts", "dict[str, int]"), _fold("groups", "dict[str, list[str]]")
+_all, _counts, _groups = (
+    _fold("words", "list[str]"),
+    _fold("counts", "dict[str, int]"),
+    _fold("groups", "dict[str, list[str]]"),
+)
 
 ON_WORDS = (
     _keep("long", "keep only those with at least {k} characters", "len({v}) >= {k}", lambda v, p: v[p["k"] - 1 :] != "", "k 3 6"),
     _keep("short", "keep only those with fewer than {k} characters", "len({v}) < {k}", lambda v, p: v[p["k"] - 1 :] == "", "k 4 7"),
-    _keep("initial_{c}", "keep only those that start with \"{c}\", in either case", "{v}.lower().startswith({c!r})", lambda v, p: v[:1] in (p["c"], p["c"].upper()), "c a e o t s b l"),
-    _keep("", "keep only those that contain \"{c}\", in either case", "{c!r} in {v}.lower()", lambda v, p: v.lower().count(p["c"]) > 0, "c a e o n r"),
-    _keep("", "drop those that contain \"{c}\", in either case", "{c!r} not in {v}.lower()", lambda v, p: v.lower().find(p["c"]) < 0, "c a e i o"),
+    _keep("initial_{c}", "keep only those that start with \"{c}\", in either case", "{v}.lower().startswith(\"{c}\")", lambda v, p: v[:1] in (p["c"], p["c"].upper()), "c a e o t s b l"),
+    _keep("", "keep only those that contain \"{c}\", in either case", "\"{c}\" in {v}.lower()", lambda v, p: v.lower().count(p["c"]) > 0, "c a e o n r"),
+    _keep("", "drop those that contain \"{c}\", in either case", "\"{c}\" not in {v}.lower()", lambda v, p: v.lower().find(p["c"]) < 0, "c a e i o"),
     _keep("palindromic", "keep only those that read the same backwards, ignoring case", "{v}.lower() == {v}.lower()[::-1]", lambda v, p: all(a == b for a, b in zip(v.lower(), reversed(v.lower()), strict=True)), "", 2),
     _keep("vowel_initial", "keep only those that start with a vowel (a, e, i, o, u), in either case", "{v}[0].lower() in \"aeiou\"", lambda v, p: v.startswith(tuple("aeiouAEIOU")), "", 1),
     _keep("even_length", "keep only those of even length", "len({v}) % 2 == 0", lambda v, p: len(v[::2]) == len(v[1::2])),
@@ -89,7 +89,7 @@ ON_WORDS = (
     _map("shortened", "cut each to its first {k} characters", "{v}[:{k}]", lambda v, p: "".join(c for i, c in enumerate(v) if i < p["k"]), "k 2 4"),
     _map("devoweled", "remove the vowels (a, e, i, o, u) of each, in either case", "\"\".join(c for c in {v} if c.lower() not in \"aeiou\")", lambda v, p: _without(v, "aeiouAEIOU"), "", 2),
     _map("padded", "fill each up to {k} characters with dots at its end", "{v}.ljust({k}, \".\")", lambda v, p: v + "." * (p["k"] - len(v)), "k 6 9", 2),
-    _map("prefixed", "put \"{s}\" in front of each", "{s!r} + {v}", lambda v, p: "".join([p["s"], v]), "s # @ - > *"),
+    _map("prefixed", "put \"{s}\" in front of each", "\"{s}\" + {v}", lambda v, p: "".join([p["s"], v]), "s # @ - > *"),
     _map("rotated", "move the first character of each to its end", "{v}[1:] + {v}[:1]", lambda v, p: "".join([*v[1:], *v[:1]]), "", 2),
     _measure("lengths", "replace each by its length", "len({v})", lambda v, p: sum(1 for _ in v)),
     _measure("vowel_counts", "replace each by its number of vowels (a, e, i, o, u), in either case", "sum(c in \"aeiou\" for c in {v}.lower())", lambda v, p: len(v) - len(_without(v, "aeiouAEIOU")), "", 2),
@@ -111,9 +111,9 @@ ON_WORDS = (
     _maybe("shortest", "return the shortest, the first of them if several are equally short", "min({x}, key=len, default=None)", lambda xs, p: next((x for x in xs if all(len(x) <= len(y) for y in xs)), None), "If there is none, return None."),
     _maybe("commonest", "return the one that occurs most often, the first of them if several do", "max({x}, key={x}.count, default=None)", lambda xs, p: next((x for x in xs if all(xs.count(x) >= xs.count(y) for y in xs)), None), "If there is none, return None.", 2),
     _maybe("last_in_order", "return the one that comes last in alphabetical order, ignoring case", "max({x}, key=str.lower, default=None)", lambda xs, p: next((x for x in xs if not any(y.lower() > x.lower() for y in xs)), None), "If there is none, return None.", 2),
-    _text("joined", "join them with \"{s}\" and return the text", "{s!r}.join({x})", lambda xs, p: "".join(x + p["s"] * (i < len(xs) - 1) for i, x in enumerate(xs)), "", 1, "s - / + | ; _"),
+    _text("joined", "return them as one text, with \"{s}\" between them", "\"{s}\".join({x})", lambda xs, p: "".join(x + p["s"] * (i < len(xs) - 1) for i, x in enumerate(xs)), "", 1, "s - / + | _"),
     _text("acronym", "return the text of their first characters in capitals", "\"\".join(v[0].upper() for v in {x} if v)", lambda xs, p: "".join(x[:1] for x in xs).upper(), "", 1),
-    _text("listed", "join them with commas, but put \" and \" before the last, and return the text", "if len({x}) < 2:\n    return \"\".join({x})\nreturn \", \".join({x}[:-1]) + \" and \" + {x}[-1]", lambda xs, p: " and ".join([", ".join(xs[:-1]), xs[-1]]) if len(xs) > 1 else "".join(xs), "For nothing return an empty text.", 3),
+    _text("listed", "return them as one text, with \", \" between them but \" and \" before the last", "if len({x}) < 2:\n    return \"\".join({x})\nreturn \", \".join({x}[:-1]) + \" and \" + {x}[-1]", lambda xs, p: " and ".join([", ".join(xs[:-1]), xs[-1]]) if len(xs) > 1 else "".join(xs), "For nothing return an empty text.", 3),
     _all("list", "return the list", "{x}", lambda xs, p: xs),
     _counts("tally", "return a dictionary that says how often each of them occurs", "dict(Counter({x}))", lambda xs, p: {x: xs.count(x) for x in xs}, "", 2),
     _counts("lengths", "return a dictionary from each of them to its length", "{{v: len(v) for v in {x}}}", lambda xs, p: dict(zip(xs, map(len, xs), strict=True))),
@@ -126,9 +126,8 @@ _t, _split = _op("map", "text", "text"), _op("list", "text", "words")
 _number, _string, _flag = _fold("number", "int", "text"), _fold("text", "str", "text"), _fold("bool", "bool", "text")
 ON_TEXTS = (
     _t("lower", "turn it into lower case", "{v}.lower()", lambda v, p: "".join(c.lower() for c in v)),
-    _t("letters", "drop everything that is not a letter", "\"\".join(c for c in {v} if c.isalpha())", lambda v, p: _without(v, " 0123456789"), "", 2),
+    _t("letters", "drop everything that is not a letter", "\"\".join(c for c in {v} if c.isalpha())", lambda v, p: "".join(c for c in v if c.lower() != c.upper()), "", 2),
     _t("compact", "drop the spaces", "{v}.replace(\" \", \"\")", lambda v, p: _without(v, " ")),
-    _t("shifted", "move each letter {k} places forward in the alphabet, from z on to a again, capitals staying capitals", "\"\".join(chr((ord(c) - base + {k}) % 26 + base) if c.isalpha() else c for c in {v} for base in [65 if c.isupper() else 97])", lambda v, p: _shift(v, p["k"]), "k 1 13", 4),
     _t("swapped", "turn small letters into capitals and capitals into small letters", "{v}.swapcase()", lambda v, p: "".join(c.lower() if c.isupper() else c.upper() for c in v), "", 2),
     _t("reversed", "write it backwards", "{v}[::-1]", lambda v, p: "".join(reversed(v))),
     _t("masked", "replace every digit by \"#\"", "\"\".join(\"#\" if c.isdigit() else c for c in {v})", lambda v, p: "".join(c if c not in "0123456789" else "#" for c in v), "", 2),

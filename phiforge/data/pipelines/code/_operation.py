@@ -32,7 +32,8 @@ class Operation(NamedTuple):
 
     @property
     def elementwise(self) -> bool:
-        return self.kind in ("keep", "map")
+        """Whether it looks at one element of a list at a time."""
+        return self.kind in ("keep", "map") and self.takes != "text"
 
 
 def parameters_of(operation: Operation, draw: Draw, low: int, high: int) -> Values:
