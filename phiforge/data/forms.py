@@ -13,6 +13,7 @@ from msgspec import Struct
 S = TypeVar("S", bound=Struct)
 
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.S)
+_NONE = "there is no JSON object in it"
 _MOST_STARTS = 50  # braces of a text at which an object is looked for
 
 
@@ -31,14 +32,17 @@ def schema_text(kind: type[Struct]) -> str:
 
 @lru_cache(maxsize=256)
 def form(kind: type[Struct]) -> str:
-    """A Struct's JSON as a prompt shows it: `{"title": "…", "score": 1 to 5, "steps": ["…", at most 3]}`."""
+    """A Struct's JSON as a prompt shows it: `{"title": string, "score": 1 to 5, "steps": [string, ...] (at most 3)}`.
+
+    Types, and no examples: small models copy those.
+    """
     schema = json.loads(schema_text(kind))
     return _shown(schema, schema.get("$defs", {}), 0)
 
 
 def read(kind: type[S], text: str) -> S:
     """The Struct that a text holds, alone, in a code fence or among words. Raises ValueError that says what is wrong."""
-    problem = "there is no JSON object in it"
+    problem = _NONE
     for candidate in (text.strip(), *(fenced.strip() for fenced in _FENCE.findall(text))):
         if candidate.startswith("{"):
             try:
@@ -50,7 +54,8 @@ def read(kind: type[S], text: str) -> S:
             value, _ = json.JSONDecoder(strict=False).raw_decode(text, start)
             return msgspec.convert(value, kind, strict=False)
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            problem = str(error) if isinstance(error, msgspec.ValidationError) else problem
+            if problem == _NONE and isinstance(error, msgspec.ValidationError):
+                problem = str(error)
     raise ValueError(problem)
 
 
@@ -67,16 +72,14 @@ def _shown(schema: dict[str, Any], defs: dict[str, Any], depth: int) -> str:
             inner = ", ".join(f"{json.dumps(name)}: {_shown(each, defs, depth + 1)}" for name, each in fields.items())
             return f"{{{inner}}}"
         case "array":
-            most = f", at most {schema['maxItems']}" if "maxItems" in schema else ""
-            return f"[{_shown(schema.get('items', {}), defs, depth + 1)}, …{most}]"
+            most = f" (at most {schema['maxItems']})" if "maxItems" in schema else ""
+            return f"[{_shown(schema.get('items', {}), defs, depth + 1)}, ...]{most}"
         case "integer" | "number" as name:
             if "minimum" in schema and "maximum" in schema:
                 return f"{schema['minimum']} to {schema['maximum']}"
-            return f"<{name}>"
+            return name
         case "boolean":
             return "true or false"
         case "null":
             return "null"
-    most = f", at most {schema['maxLength']} characters" if "maxLength" in schema else ""
-    about = schema.get("description", "…")
-    return f'"{about}"{most}'
+    return f"string (at most {schema['maxLength']} characters)" if "maxLength" in schema else "string"

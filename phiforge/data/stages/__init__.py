@@ -3,7 +3,7 @@
 Where a stage decides, its report has `kept`, and `reason` in a few words that can be counted (empty where it is kept).
 `teacher` is a `phiforge.data.teacher.Teacher`; what it cannot answer raises `BadAnswer`. `draw` is chance that repeats.
 
-    propose.annotate(teacher, text, most=4) -> Annotated            excerpts with kind, complexity, obscurity, reasoning steps
+    propose.annotate(teacher, text, most=4) -> Annotations          excerpts with kind, complexity, obscurity, reasoning steps
     propose.briefs(topics, personas, levels, draw, n) -> [Brief]    taxonomy × persona × difficulty, evenly covered
     propose.propose(teacher, brief, excerpt="") -> Proposed         ideas, question, examiner, repair: a question and answer
     revise.revise(teacher, task, draft, rubric, rounds=3) -> Revised    critique with scores, revise, every draft kept
@@ -22,4 +22,7 @@ Where a stage decides, its report has `kept`, and `reason` in a few words that c
     unknowns.unknowns(teacher, question, answer) -> Unknowns        correct / refuse / bogus question, rows for SFT and DPO
     execute.run_tests(code, tests) -> Executed                      code against tests in the sandbox, and whether these bite
     execute.write_code(teacher, task, tests="") -> Written          code and tests written, run, repaired until they pass
+
+What several stand on: `solve` (asking for attempts, reading their answers, clustering and judging them), `behaviour` (inputs
+for a function and what it returns), `texts` (what is copied, quoted, told), `aside` (slow work beside the event loop).
 """

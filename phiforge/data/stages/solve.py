@@ -5,11 +5,14 @@ The stages that vote, rate and sample stand on this.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from math import sqrt
+
+from msgspec import Struct
 
 from phiforge import verify
 from phiforge.data.answers import Answer
+from phiforge.data.stages.aside import aside
 from phiforge.data.teacher import Teacher
 from phiforge.records import Message, Problem, Verdict
 from phiforge.verify import math
@@ -27,6 +30,25 @@ SYSTEM = {
     "logic": _PLAIN,
     "code": "Write the Python code that is asked for, whole, in one ```python block. Explain briefly before it.",
 }
+
+
+class Share(Struct, frozen=True):
+    """How many of how many, with the interval (Wilson's, 95 %) in which the true share lies."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        return self.count / self.of if self.of else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        if not self.of:
+            return 0.0, 1.0
+        z2, n, p = 1.96**2, self.of, self.value
+        middle, half = p + z2 / (2 * n), sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))
+        return max(0.0, (middle - half) / (1 + z2 / n)), min(1.0, (middle + half) / (1 + z2 / n))
 
 
 def as_problem(question: str | Problem, verifier: str = "math") -> Problem:
@@ -69,7 +91,7 @@ async def clustered(problem: Problem, answers: Sequence[str | None]) -> list[lis
     Mathematical answers are compared by the verifier of mathematics, options by their letters, other answers as text.
     """
     if problem.verifier == "math":
-        groups = await asyncio.to_thread(math.cluster, answers)  # algebra may take seconds
+        groups = await aside(math.cluster, answers)  # algebra may take seconds
         found = [group.members for group in groups]
     else:
         by_text: dict[str, list[int]] = {}
@@ -102,4 +124,4 @@ async def judged(problem: Problem, attempt: Answer, answer: str | None = None) -
         problem = Problem(
             problem.id, problem.messages, answer, problem.verifier, problem.verifier_args, problem.metadata
         )
-    return await asyncio.to_thread(verify.get(problem.verifier), attempt.text, problem)
+    return await aside(verify.get(problem.verifier), attempt.text, problem)

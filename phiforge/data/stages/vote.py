@@ -17,7 +17,7 @@ from msgspec import Struct
 Outcome = Literal["kept", "all agree", "no agreement"]
 Stop = Literal["exact", "bayes", "never"]
 
-LARGEST = 40  # votes for which chances are computed exactly; the states to count are partitions of this number
+LARGEST = 32  # votes for which chances are computed: the states to sum over are partitions of this number
 
 
 def decide(counts: Sequence[int], n: int, least: int = 2) -> Outcome:
@@ -94,7 +94,13 @@ class Expected(Struct, frozen=True):
 
     @property
     def precision(self) -> float:
+        """Of the questions that are kept, those whose plurality is the true answer."""
         return self.right / self.kept if self.kept else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Of all questions, those that come through with the true answer."""
+        return self.right
 
 
 def expected(

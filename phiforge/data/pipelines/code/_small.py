@@ -29,7 +29,14 @@ _IMPORTS = (
     ("groupby(", "from itertools import groupby"),
     ("math.", "import math"),
 )
-_NAMED = {"sorted": "ordered", "reversed": "backwards", "list": "items", "top": "largest", "text": "cleaned", "": "kept"}
+_NAMED = {
+    "sorted": "ordered",
+    "reversed": "backwards",
+    "list": "items",
+    "top": "largest",
+    "text": "cleaned",
+    "": "kept",
+}
 
 
 @dataclass
@@ -163,7 +170,9 @@ def _composed(draw: Draw, level: int, kinds: str, style: str) -> Small | None:
     signature = f"def {name}({world.parameter}: {_ANNOTATIONS[kind]}) -> {returns}:"
     code = "\n".join([signature, *("    " + line.replace("\n", "\n    ") for _, line in lines)])
     chained = [stage.says for stage in stages]
-    spec = f"From {world.about}, {_chained(chained)}." if kind != "text" else f"Take {world.about}, {_chained(chained)}."
+    spec = (
+        f"From {world.about}, {_chained(chained)}." if kind != "text" else f"Take {world.about}, {_chained(chained)}."
+    )
     return Small(name, signature, spec, stages[-1].op.empty, code, cases, lines, kind, world.about, stages, world.parameter, world.element)  # fmt: skip
 
 
@@ -187,14 +196,21 @@ class _World:
             self.parameter, self.element, self.about, pool, self.low, self.high = draw.pick(TABLE_WORLDS)
             self.pool = pool.split()
         else:
-            self.parameter, self.element, name, group, number, names, groups, self.low, self.high = draw.pick(ROW_WORLDS)
+            self.parameter, self.element, name, group, number, names, groups, self.low, self.high = draw.pick(
+                ROW_WORLDS
+            )
             self.names, self.groups = names.split(), groups.split()
             self.fields = {"name": name, "group": group, "number": number, "group_value": draw.pick(self.groups)}
             self.about = f'a list of {self.parameter}, dictionaries with the keys "{name}", "{group}" and "{number}"'
 
     def value(self, draw: Draw, stages: list[Stage], n: int) -> Any:
         """An argument of about `n` parts, near the limits that the operations have."""
-        limits = [stage.values[key] for stage in stages[:2] for key in ("k", "a", "b", "m") if isinstance(stage.values.get(key), int)]
+        limits = [
+            stage.values[key]
+            for stage in stages[:2]
+            for key in ("k", "a", "b", "m")
+            if isinstance(stage.values.get(key), int)
+        ]
         limits = [limit for limit in limits if self.low <= limit <= self.high]
 
         def number() -> int:
@@ -217,7 +233,11 @@ class _World:
         if self.kind == "text":
             if n < 2:
                 return "a" * n
-            return draw.pick(TEXTS) if draw.chance(0.6) else " ".join(draw.pick(TEXTS).split()[-1] for _ in range(max(n // 3, 1)))
+            return (
+                draw.pick(TEXTS)
+                if draw.chance(0.6)
+                else " ".join(draw.pick(TEXTS).split()[-1] for _ in range(max(n // 3, 1)))
+            )
         if self.kind == "table":
             keys = draw.sample(self.pool, min(n, len(self.pool)))
             values = {key: number() for key in keys}
@@ -225,7 +245,9 @@ class _World:
                 values[keys[2]] = values[keys[0]]
             return values
         name, group, amount = self.fields["name"], self.fields["group"], self.fields["number"]
-        return [{name: draw.pick(self.names), group: draw.pick(self.groups), amount: number()} for _ in range(min(n, 6))]
+        return [
+            {name: draw.pick(self.names), group: draw.pick(self.groups), amount: number()} for _ in range(min(n, 6))
+        ]
 
 
 _STAGES = ((), (1, 1), (1, 2), (2, 2), (2, 3), (3, 4))
@@ -266,7 +288,11 @@ def _distinct(values: list[Any]) -> list[Any]:
 def _sensible(stages: list[Stage], cases: list[Case]) -> bool:
     """Whether the results differ, are of a readable size, and every stage makes a difference to one of them."""
     results = [repr(result) for _, result in cases]
-    if len(cases) < 5 or len(set(results)) < (2 if stages[-1].op.returns == "bool" else 4) or max(map(len, results)) > 300:
+    if (
+        len(cases) < 5
+        or len(set(results)) < (2 if stages[-1].op.returns == "bool" else 4)
+        or max(map(len, results)) > 300
+    ):
         return False
     if any(isinstance(result, int) and abs(result) > 10**7 for _, result in cases):
         return False
@@ -277,7 +303,10 @@ def _sensible(stages: list[Stage], cases: list[Case]) -> bool:
                 return False
     for i in range(len(stages) - 2):  # the order of the stages matters, or is the natural one
         one, two = stages[i].op, stages[i + 1].op
-        if one.tag == two.tag or (one.tag in ("sorted", "ranked", "reversed", "by_length") and two.tag in ("sorted", "ranked", "top", "bottom", "trimmed", "by_length")):
+        if one.tag == two.tag or (
+            one.tag in ("sorted", "ranked", "reversed", "by_length")
+            and two.tag in ("sorted", "ranked", "top", "bottom", "trimmed", "by_length")
+        ):
             return False
     return True
 
@@ -285,7 +314,11 @@ def _sensible(stages: list[Stage], cases: list[Case]) -> bool:
 def _chained(parts: list[str]) -> str:
     if len(parts) == 1:
         return parts[0]
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) < 4 else f"{', '.join(parts[:-2])}, then {parts[-2]}, and {parts[-1]}"
+    return (
+        f"{', '.join(parts[:-1])} and {parts[-1]}"
+        if len(parts) < 4
+        else f"{', '.join(parts[:-2])}, then {parts[-2]}, and {parts[-1]}"
+    )
 
 
 def _name(draw: Draw, stages: list[Stage], world: _World) -> str:
@@ -381,7 +414,9 @@ def _loop(stages: list[Stage], parameter: str, element: str) -> list[tuple[str, 
             new = "changed" if value != "changed" else "value"
             lines.append(f"{indent}{new} = {stage.code(v=value)}")
             value = new
-    lines.append(f"{indent}" + {"total": f"total += {value}", "count": "count += 1"}.get(name, f"result.append({value})"))
+    lines.append(
+        f"{indent}" + {"total": f"total += {value}", "count": "count += 1"}.get(name, f"result.append({value})")
+    )
     says = _chained([stage.says for stage in stages[:n]])
     if name != "result":
         return [(says, "\n".join(lines)), (last.says, f"return {name}")]
