@@ -271,3 +271,32 @@ def test_an_ordinary_user_has_walls_too(tmp_path: Path) -> None:
     if "PermissionError" in done.stderr or "No module named" in done.stderr:
         pytest.skip("an ordinary user can't read this installation")
     assert "42" in done.stdout, done.stderr
+
+
+def test_a_sandbox_outlives_the_thread_that_started_it() -> None:
+    import threading
+
+    boxes: list[Sandbox] = []
+    thread = threading.Thread(target=lambda: boxes.append(Sandbox()))
+    thread.start()
+    thread.join()
+    with boxes[0] as box:
+        assert box.run("print(1)").stdout == "1\n"
+
+
+def test_a_sandbox_ends_with_its_caller() -> None:
+    import subprocess
+    import sys
+
+    code = "from phiforge.verify import sandbox; b = sandbox.Sandbox(); print(b._process.pid, flush=True); import os; os.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 5
+    while (
+        Path(f"/proc/{pid}/stat").exists()
+        and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+        and time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    stat = Path(f"/proc/{pid}/stat")
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"

@@ -24,5 +24,5 @@ Where a stage decides, its report has `kept`, and `reason` in a few words that c
     execute.write_code(teacher, task, tests="") -> Written          code and tests written, run, repaired until they pass
 
 What several stand on: `solve` (asking for attempts, reading their answers, clustering and judging them), `behaviour` (inputs
-for a function and what it returns), `texts` (what is copied, quoted, told), `aside` (slow work beside the event loop).
+for a function and what it returns), `texts` (what is copied, quoted, told).
 """

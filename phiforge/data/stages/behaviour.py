@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from itertools import islice, product
@@ -11,7 +12,6 @@ from typing import Any
 from msgspec import Struct
 
 from phiforge.data.draw import Draw
-from phiforge.data.stages.aside import aside
 from phiforge.verify import sandbox
 
 SECONDS = 10.0
@@ -126,7 +126,7 @@ async def inputs_for(code: str, found: Signature, draw: Draw, n: int) -> list[Ar
 async def behaviour(code: str, entry: str, inputs: Sequence[Args], *, seconds: float = SECONDS) -> Behaviour:
     """What a function of a program returns for each input; each gets a copy of its own, and what it prints is ignored."""
     program = _HARNESS.format(code=repr(code), entry=repr(entry), inputs=repr(json.dumps(inputs)))
-    outcome = await aside(sandbox.run, program, seconds=seconds)
+    outcome = await asyncio.to_thread(sandbox.run, program, seconds=seconds)
     if not outcome.ok:
         return Behaviour([], outcome.stderr.strip().rpartition("\n")[2][:200] or outcome.status)
     try:

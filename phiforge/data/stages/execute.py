@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from phiforge.data.stages.aside import aside
 from phiforge.data.teacher import Teacher
 from phiforge.verify import sandbox
 
@@ -68,11 +68,11 @@ class Tests(Struct, frozen=True):
 
 async def run_tests(code: str, tests: str, *, mutants: int = MOST_MUTANTS, seconds: float = SECONDS) -> Executed:
     """Run tests (statements that raise where the code is wrong) after the code, and after broken copies of it."""
-    outcome = await aside(_test, code, tests, seconds)
+    outcome = await asyncio.to_thread(_test, code, tests, seconds)
     if not outcome.passed:
         return Executed(False, (outcome.broken or outcome.reason)[:300])
     broken = mutated(code)[:mutants]
-    outcomes = [await aside(_test, each, tests, seconds) for each in broken]
+    outcomes = [await asyncio.to_thread(_test, each, tests, seconds) for each in broken]
     return Executed(True, mutants=len(broken), caught=sum(not each.passed for each in outcomes))
 
 

@@ -5,6 +5,7 @@ The stages that vote, rate and sample stand on this.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from math import sqrt
 
@@ -12,7 +13,6 @@ from msgspec import Struct
 
 from phiforge import verify
 from phiforge.data.answers import Answer
-from phiforge.data.stages.aside import aside
 from phiforge.data.teacher import Teacher
 from phiforge.records import Message, Problem, Verdict
 from phiforge.verify import math
@@ -91,7 +91,7 @@ async def clustered(problem: Problem, answers: Sequence[str | None]) -> list[lis
     Mathematical answers are compared by the verifier of mathematics, options by their letters, other answers as text.
     """
     if problem.verifier == "math":
-        groups = await aside(math.cluster, answers)  # algebra may take seconds
+        groups = await asyncio.to_thread(math.cluster, answers)  # algebra may take seconds
         found = [group.members for group in groups]
     else:
         by_text: dict[str, list[int]] = {}
@@ -124,4 +124,4 @@ async def judged(problem: Problem, attempt: Answer, answer: str | None = None) -
         problem = Problem(
             problem.id, problem.messages, answer, problem.verifier, problem.verifier_args, problem.metadata
         )
-    return await aside(verify.get(problem.verifier), attempt.text, problem)
+    return await asyncio.to_thread(verify.get(problem.verifier), attempt.text, problem)

@@ -53,7 +53,7 @@ class Walls:
 def main(conn: socket.socket, root: str, uid: int) -> NoReturn:
     """Put up the walls that last, say which stand, and serve until the caller goes."""
     walls = Walls()
-    walls.die_with_parent()
+    # The caller is known to be gone by the end of its socket; a death signal would come with the end of its thread already.
     for module in _WARM:
         with contextlib.suppress(ImportError):
             __import__(module)
