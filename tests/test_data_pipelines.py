@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from phiforge import verify
 from phiforge.data import pipeline as registry
-from phiforge.data.pipeline import LEVELS, Reject, Solver
+from phiforge.data import seeds
+from phiforge.data.pipeline import LEVELS, Reject, Solver, Taught
 from phiforge.data.rows import Options, make_row, spoken
 from phiforge.records import Example
 
@@ -29,7 +31,11 @@ def test_a_pipeline_says_what_it_makes(name: str) -> None:
     pipeline = registry.get(name)
     assert 20 <= len(pipeline.summary) <= 150
     assert pipeline.knobs
-    verify.get(pipeline.verifier)
+    if pipeline.verifier:
+        verify.get(pipeline.verifier)
+    if isinstance(pipeline, Taught):
+        assert pipeline.stages
+        assert seeds.own(pipeline.seeds)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -55,7 +61,7 @@ def test_a_wrong_answer_is_rejected(name: str) -> None:
     """The answer of another row, where it differs, must not pass."""
     examples = [r for r in rows(name, 24) if isinstance(r, Example)]
     tried = 0
-    for one, other in zip(examples, examples[1:], strict=False):
+    for one, other in itertools.pairwise(examples):
         if one.problem.verifier != other.problem.verifier or one.problem.answer == other.problem.answer:
             continue
         check = verify.get(one.problem.verifier)
@@ -69,7 +75,5 @@ def test_a_wrong_answer_is_rejected(name: str) -> None:
 def test_each_level_and_length_is_made(name: str, level: int) -> None:
     made = [rows(name, 12, level=level, length=length) for length in ("short", "medium", "long")]
     assert all(isinstance(r, Example) for some in made for r in some)
-    lengths = [
-        sum(len(r.response.thinking or "") for r in some if isinstance(r, Example)) for some in made
-    ]
+    lengths = [sum(len(r.response.thinking or "") for r in some if isinstance(r, Example)) for some in made]
     assert lengths[0] <= lengths[1] <= lengths[2] or lengths == [0, 0, 0]

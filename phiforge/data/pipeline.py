@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LEVELS = (1, 2, 3, 4, 5)
 
-SeedKind = Literal["passages", "problems", "code", "topics", "conversations", "trivia"]
+SeedKind = Literal["passages", "problems", "code", "topics", "trivia", "requests"]
 
 
 @dataclass(kw_only=True)

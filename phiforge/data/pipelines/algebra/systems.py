@@ -44,7 +44,8 @@ def make(draw: Draw, level: int) -> Draft:
     return draw.pick(kinds[level - 1])(draw, level)
 
 
-def _equation(a: int, b: int, c: int, names: str = "xy") -> str:
+def _equation(row: list[int]) -> str:
+    (a, b, c), names = row, "xy"
     if not a:
         return f"{term(b, names[1])} = {c}"
     return f"{term(a, names[0])} {plus(b, names[1])} = {c}" if b else f"{term(a, names[0])} = {c}"
@@ -56,7 +57,7 @@ def _eliminate(rows: list[list[int]], x: Fraction, y: Fraction) -> list[Step]:
     if d == 0:
         return [
             Step(f"y = {y}.", "The second equation has only y."),
-            Step(f"{_equation(a, b, c)} gives x = {y and ''}{x}."),
+            Step(f"{_equation(rows[0])} gives x = {y and ''}{x}."),
         ]
     left, right = [d * v for v in rows[0]], [a * v for v in rows[1]]
     rest, total = left[1] - right[1], left[2] - right[2]
@@ -70,7 +71,7 @@ def _eliminate(rows: list[list[int]], x: Fraction, y: Fraction) -> list[Step]:
     )
     return [
         Step(
-            f"{_equation(*left)} and {_equation(*right)}.",
+            f"{_equation(left)} and {_equation(right)}.",
             f"Multiply the first by {d} and the second by {a}, so that x has the same coefficient in both.",
         ),
         Step(f"{term(rest, 'y')} = {total}, so y = {y}.", "Subtract the second from the first.", slip),
@@ -88,7 +89,7 @@ def _bare(draw: Draw, level: int) -> Draft:
         raise Unfit
     rows = [[a, b, int(a * x + b * y)], [d, e, int(d * x + e * y)]]
     form = draw.between(0, len(_ASKS) - 1)
-    both = f"{_equation(*rows[0])} and {_equation(*rows[1])}"
+    both = f"{_equation(rows[0])} and {_equation(rows[1])}"
     return Draft(
         question=_ASKS[form].format(both) + " Answer with a pair.",
         answer=f"({x}, {y})",
@@ -207,7 +208,7 @@ def _prices(draw: Draw, level: int) -> Draft:
     )[form]  # fmt: skip
     steps = [
         Step(
-            f"{_equation(*rows[0])} and {_equation(*rows[1])}.",
+            f"{_equation(rows[0])} and {_equation(rows[1])}.",
             f"Let x be the price of one {one} and y that of one {two}.",
         ),
         *_eliminate(rows, Fraction(x), Fraction(y)),

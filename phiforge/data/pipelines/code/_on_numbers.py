@@ -150,7 +150,7 @@ OPERATIONS = (
     _list("trimmed", "remove one smallest and one largest, and sort what is left", "sorted({x})[1:-1]", lambda xs, p: [x for i, x in enumerate(sorted(xs)) if 0 < i < len(xs) - 1], level=3),
     _list("above_average", "keep only those above the average of what is there", "[v for v in {x} if v * len({x}) > sum({x})]", lambda xs, p: [x for x in xs if sum(x - y for y in xs) > 0], level=3),
     _list("unrepeated", "keep only those that occur exactly once", "[v for v in {x} if {x}.count(v) == 1]", lambda xs, p: [x for x in xs if Counter(xs)[x] == 1], level=2),
-    _list("peaks", "keep only those larger than both neighbours, the two ends having only one", "[b for a, b, c in zip({x}, {x}[1:], {x}[2:]) if a < b > c]", lambda xs, p: [xs[i] for i in range(1, len(xs) - 1) if xs[i - 1] < xs[i] and xs[i + 1] < xs[i]], level=4),
+    _list("peaks", "keep only those larger than both their neighbours, so never the first or the last", "[b for a, b, c in zip({x}, {x}[1:], {x}[2:]) if a < b > c]", lambda xs, p: [xs[i] for i in range(1, len(xs) - 1) if xs[i - 1] < xs[i] and xs[i + 1] < xs[i]], level=4),
     # --- fold into one
     _fold("number", "int", "sum", "return their sum", "sum({x})", lambda xs, p: next(iter(list(accumulate(xs))[-1:]), 0), "The sum of nothing is 0."),
     _fold("number", "int", "count", "return how many there are", "len({x})", lambda xs, p: sum(1 for _ in xs)),

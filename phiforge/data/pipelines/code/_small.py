@@ -77,6 +77,7 @@ class Small:
     stages: list[Stage] = field(default_factory=list)
     parameter: str = ""
     one: str = ""
+    idea: str = ""  # what the code rests on, where there are no stages
     bugs: list[tuple[str, str, str]] = field(default_factory=list)  # a right piece of code, a wrong one, what is wrong
 
     def call(self, case: Case) -> str:
@@ -98,6 +99,34 @@ class Small:
             if case[1] is not None:
                 lines.append(f"    {case[1]!r}")
         return "\n".join([*lines, '    """'])
+
+    def program(self, code: str = "") -> str:
+        """The code, or another for it, with the imports it needs."""
+        code = code or self.code
+        return f"{imports}\n\n\n{code}" if (imports := imports_of(code)) else code
+
+    def examples(self, draw: Draw, n: int) -> list[Case]:
+        """Cases that show something: results that are there and differ."""
+        telling = [case for case in self.cases if case[1] not in (None, [], {}, "", 0) and len(repr(case)) < 240]
+        telling = telling or [case for case in self.cases if case[1] is not None] or self.cases
+        chosen = [draw.pick(telling)]
+        for case in draw.shuffled(telling):
+            if len(chosen) < n and case[1] not in [each[1] for each in chosen]:
+                chosen.append(case)
+        return chosen
+
+    @property
+    def tests(self) -> str:
+        """All cases as assertions, a line each."""
+        return "\n".join(map(self.test, self.cases))
+
+    def trace(self, case: Case) -> list[str]:
+        """What an argument becomes, stage by stage."""
+        values, now = [], case[0][0]
+        for stage in self.stages:
+            now = stage.run(now)
+            values.append(shown(now))
+        return values
 
     @property
     def imports(self) -> str:
@@ -357,7 +386,7 @@ def _steps(stages: list[Stage], parameter: str, element: str) -> list[tuple[str,
     """A line for every stage."""
     lines, x, taken = [], parameter, {parameter, element, "v", "a", "b", "c", "i", "group", "row", "key"}
     for stage in stages[:-1]:
-        tag = stage.op.tag.format_map(stage.values)
+        tag = stage.op.tag.format_map(stage.values).lower()
         name = _free(tag, taken)
         if stage.op.kind == "keep":
             line = f"{name} = [{element} for {element} in {x} if {stage.code(v=element)}]"
@@ -390,7 +419,7 @@ def _compact(stages: list[Stage], parameter: str, element: str) -> list[tuple[st
         else:
             made, says = stages[i].code(x), [stages[i].says]
             i += 1
-        x = _free(stages[i - 1].op.tag.format_map(stages[i - 1].values), taken)
+        x = _free(stages[i - 1].op.tag.format_map(stages[i - 1].values).lower(), taken)
         lines.append((_chained(says), f"{x} = {made}"))
     return lines + _ending(stages[-1], x)
 

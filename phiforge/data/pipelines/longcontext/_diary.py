@@ -124,7 +124,9 @@ _READ = [
     re.compile(form.format(date=_DATE, who=_WHO, load=_LOAD, start=_START, end=_END).replace(".", r"\.") + "$")
     for form in _FORMS
 ]
-_SINGULAR = {re.sub(r"^(\w+)", lambda m: {"box": "boxes"}.get(m[1], m[1] + "s"), thing): thing for thing in THINGS}
+_SINGULAR: dict[str, str] = {
+    re.sub(r"^(\w+)", lambda m: {"box": "boxes"}.get(m[1], m[1] + "s"), thing): thing for thing in THINGS
+}
 
 
 def read(text: str) -> list[Event]:
@@ -133,7 +135,7 @@ def read(text: str) -> list[Event]:
     for sentence in re.split(r"(?<=\.)\s+", text):
         match: Any = next((m for pattern in _READ if (m := pattern.match(sentence))), None)
         if match:
-            thing = _SINGULAR.get(match["thing"], match["thing"])
+            thing = _SINGULAR[match["thing"]]
             found.append(
                 Event(_DAY_OF[match["date"]], match["who"], int(match["n"]), thing, match["start"], match["end"])
             )

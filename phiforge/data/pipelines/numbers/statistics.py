@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -47,11 +48,11 @@ def _sample(draw: Draw, n: int) -> tuple[str, list[int]]:
     return what, [draw.between(least, most) for _ in range(n)]
 
 
-def _list(values: list[int]) -> str:
+def _list(values: Sequence[int | Fraction]) -> str:
     return ", ".join(map(str, values))
 
 
-def _plus(values: list[int] | list[Fraction]) -> str:
+def _plus(values: Sequence[int | Fraction]) -> str:
     return " + ".join(str(v) if v >= 0 else f"({v})" for v in values)
 
 
