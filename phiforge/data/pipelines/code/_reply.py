@@ -7,10 +7,11 @@ from typing import Any
 from phiforge.data.draft import Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipelines.code._classics import classic
-from phiforge.data.pipelines.code._small import Small, composed, shown
+from phiforge.data.pipelines.code._composed import composed
+from phiforge.data.pipelines.code._small import Small, shown
 
 
-def small(draw: Draw, level: int, classics: float = 0.25) -> Small:
+def small(draw: Draw, level: int, classics: float = 0.15) -> Small:
     """A small function: one of the well-known ones, or one that is composed."""
     return classic(draw, level) if draw.chance(classics) else composed(draw, level)
 
@@ -79,7 +80,7 @@ def traced(function: Small, draw: Draw) -> str:
     """A check: what the steps make of an example."""
     case = function.examples(draw, 1)[0]
     if not function.stages:
-        return f"By hand, {function.call(case)} has to give {case[1]!r}; going through the code with it, that is what comes out."
+        return ""
     *between, last = function.trace(case)
     way = ", then ".join(between)
     if not between:

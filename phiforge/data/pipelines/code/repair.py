@@ -50,7 +50,7 @@ _SAYS = (
 
 
 def make(draw: Draw, level: int) -> Draft:
-    function = small(draw, level, 0.3)
+    function = small(draw, level, 0.15)
     found = bugs_of(function, draw, 1)
     if not found:
         raise Unfit
@@ -107,7 +107,11 @@ def _steps(function: Small, bug: Bug, case: Case, got: Any) -> list[Step]:
         )
     else:
         steps.append(Step(f"{function.idea}", "How should it work?"))
-    where = f"The line `{wrong[-1 if len(wrong) > len(right) else 0].strip()}` is wrong" if wrong else f"A line is missing, `{right[0].strip()}`"
+    where = (
+        f"The line `{wrong[-1 if len(wrong) > len(right) else 0].strip()}` is wrong"
+        if wrong
+        else f"A line is missing, `{right[0].strip()}`"
+    )
     slip = None
     others = [line.strip() for line in function.code.split("\n")[1:] if line not in right and "return" not in line]
     if others:
@@ -115,7 +119,10 @@ def _steps(function: Small, bug: Bug, case: Case, got: Any) -> list[Step]:
     steps.append(Step(f"{where}: {bug.effect}.", f"Instead it {told(got)}. Which line does that?", slip))
     if wrong and right:
         steps.append(
-            Step(f"It has to be `{'`, then `'.join(line.strip() for line in right)}`.", "So I change that and nothing else.")
+            Step(
+                f"It has to be `{'`, then `'.join(line.strip() for line in right)}`.",
+                "So I change that and nothing else.",
+            )
         )
     elif wrong:
         steps.append(Step("That line has to go.", "So I take it out and change nothing else."))

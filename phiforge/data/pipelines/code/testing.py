@@ -46,10 +46,15 @@ _FORMS = (
     "Please give functions `test_...()` without parameters, with assertions about calls of the function, and nothing else.",
     "In the style of pytest, that is functions `test_...` with `assert`, and without any import.",
 )
-_SAYS = ("These tests tell them apart.", "The tests:", "Each line below was worked out from the description.", "The right version passes these, the wrong ones don't.")
+_SAYS = (
+    "These tests tell them apart.",
+    "The tests:",
+    "Each line below was worked out from the description.",
+    "The right version passes these, the wrong ones don't.",
+)
 _ENTRY = "outcome_of_tests_for_version"
 
-_WRAPPER = '''
+_WRAPPER = """
 _VERSIONS = {versions!r}
 
 def {name}(*arguments):
@@ -69,19 +74,19 @@ def {entry}(number):
     except Exception:
         return "fails"
     return "passes"
-'''
+"""
 
 
 def make(draw: Draw, level: int) -> Draft:
-    function = small(draw, level, 0.3)
+    function = small(draw, level, 0.15)
     found = bugs_of(function, draw, (1, 1, 2, 3, 3, 4)[level])
-    if not found or level > 2 and len(found) < 2:
+    if not found or (level > 2 and len(found) < 2):
         raise Unfit
     chosen = _sharp(function, found)
     tests = _tests(function, chosen, found)
     ask, form = draw.between(0, len(_ASKS) - 1), draw.pick(_FORMS)
-    if "Three people" in _ASKS[ask] and len(found) > 2:
-        ask = 0
+    while "Three people" in _ASKS[ask] and len(found) > 2:
+        ask = draw.between(0, len(_ASKS) - 1)
     versions = draw.shuffled([function.program(), *(_with_imports(function, bug) for bug in found)])
     right = versions.index(function.program())
     order = draw.shuffled([*range(len(versions)), right, right])
@@ -92,7 +97,7 @@ def make(draw: Draw, level: int) -> Draft:
         name=function.name,
         n="one wrong version" if len(found) == 1 else f"{len(found)} wrong versions",
         survive="survives" if len(found) == 1 else "survive",
-        them="it" if len(found) == 1 else "them all",
+        them={1: "it", 2: "both"}.get(len(found), "them all"),
     )
     return Draft(
         question=question,
@@ -128,16 +133,37 @@ def _sharp(function: Small, found: list[Bug]) -> list[Case]:
     for bug in found:
         shows = [case for case, _ in bug.fails]
         if not any(case in shows for case in chosen):
-            chosen.append(min(shows, key=lambda case: (sum(case in [c for c, _ in b.fails] for b in found) * -40 + len(repr(case)))))
-    usual = [case for case in function.cases if case not in chosen and len(repr(case)) < 120]
-    return [*chosen, *usual[:1]]
+            chosen.append(
+                min(
+                    shows, key=lambda case: sum(case in [c for c, _ in b.fails] for b in found) * -40 + len(repr(case))
+                )
+            )
+    usual = [
+        case
+        for case in function.cases
+        if case not in chosen and case[0][0] not in ([], "", {}) and len(repr(case)) < 160
+    ]
+    return [*chosen, *sorted(usual, key=lambda case: abs(len(repr(case)) - 60))[:1]]
 
 
 def _tests(function: Small, chosen: list[Case], found: list[Bug]) -> str:
     lines = []
     for number, case in enumerate(chosen):
         caught = [str(n) for n, bug in enumerate(found, 1) if case in [each for each, _ in bug.fails]]
-        what = "usual" if not caught else "nothing" if case[0][0] in ([], "", {}) else f"version_{'_and_'.join(caught)}" if len(found) > 1 else "mistake"
+        what = (
+            f"version_{'_and_'.join(caught)}"
+            if 1 < len(found) != len(caught)
+            else "all_versions"
+            if len(found) > 1
+            else "mistake"
+        )
+        what = (
+            "usual"
+            if number == len(chosen) - 1 > 0 or not caught
+            else "nothing"
+            if case[0][0] in ([], "", {})
+            else what
+        )
         head = f"def test_{what}():"
         head = f"def test_{what}_{number}():" if any(line == head for line in lines) else head
         lines += [head, f"    {function.test(case)}", "", ""]
@@ -152,7 +178,10 @@ def _steps(function: Small, found: list[Bug]) -> list[Step]:
         agree = [each for each in function.cases if each not in [c for c, _ in bug.fails] and len(repr(each)) < 120]
         slip = None
         if agree:
-            slip = Slip(f"{function.call(agree[0])} might show it.", f"No: right and wrong both give {shown(agree[0][1])} there.")
+            slip = Slip(
+                f"{function.call(agree[0])} might show it.",
+                f"No: right and wrong both give {shown(agree[0][1])} there.",
+            )
         steps.append(
             Step(
                 f"{name}: {bug.effect}. For {function.call(case)} it {told(got)}, and right is {shown(case[1])}.",
@@ -188,4 +217,9 @@ def solve(facts: dict[str, Any]) -> str:
     return fenced(facts["tests"])
 
 
-PIPELINE = Solver(make, solve, knobs="level: one to four operations or harder well-known functions, one to four wrong versions", verifier="code")
+PIPELINE = Solver(
+    make,
+    solve,
+    knobs="level: one to four operations or harder well-known functions, one to four wrong versions",
+    verifier="code",
+)
