@@ -99,9 +99,9 @@ def test_nothing_of_the_machine_can_be_changed(box: Sandbox, what: str) -> None:
 
 
 def test_one_run_leaves_nothing_to_the_next(box: Sandbox) -> None:
-    box.run("open('/tmp/left', 'w').write('x'); import builtins, math; builtins.left = 1; math.pi = 3", limits=SMALL)
+    box.run("open('left', 'w').write('x'); import builtins, math; builtins.left = 1; math.pi = 3", limits=SMALL)
     outcome = box.run(
-        "import os, builtins, math; print(os.listdir('/tmp'), hasattr(builtins, 'left'), math.pi)", limits=SMALL
+        "import os, builtins, math; print(os.listdir(), hasattr(builtins, 'left'), math.pi)", limits=SMALL
     )
     assert outcome.stdout == "[] False 3.141592653589793\n"
 

@@ -155,6 +155,7 @@ class Sandbox:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         root = tempfile.mkdtemp(prefix="phiforge-sandbox-")
+        os.chmod(root, 0o711)  # scratch folders in it, where there is no better place, belong to nobody
         packages = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
         words = [str(_ZYGOTE), str(theirs.fileno()), root, str(200_000 + secrets.randbelow(1_000_000))]
         start = f"import sys, runpy; sys.path += {packages!r}; sys.argv = {words!r}; "
@@ -201,7 +202,10 @@ class Sandbox:
             _send(self._conn, request)
             if second is not None:
                 _send(self._conn, second)
-            return json.loads(_receive(self._conn))
+            answer: dict[str, Any] = json.loads(_receive(self._conn))
+            if second is not None and str(answer.get("stderr", "")).startswith("the sandbox failed"):
+                self.close()  # nobody has read the second part
+            return answer
         except (OSError, EOFError, ValueError) as error:
             self.close()  # a new one is started for the next run
             return {"status": "killed", "stderr": f"the sandbox broke: {error!r}"}

@@ -21,6 +21,7 @@ NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 _DETACH = 2
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_PDEATHSIG = 4, 24, 38, 1
+SCRATCH = "/box"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
@@ -67,7 +68,9 @@ def readable() -> list[str]:
 
 
 def new_root(folder: str) -> None:
-    """A root with nothing in it but what `readable` names, read-only, a few devices, and an empty /tmp to mount over.
+    """A root with nothing in it but what `readable` names, read-only, a few devices, and a place for the scratch folder.
+
+    /tmp is the scratch folder too, unless Python itself lies there.
 
     `folder` is an empty folder to build it on. In a mount namespace of one's own. Raises OSError.
     """
@@ -86,13 +89,15 @@ def new_root(folder: str) -> None:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
         _mount(path, target, None, _BIND | _REC)
         _mount(None, target, None, _BIND | _REMOUNT | _RDONLY | _NOSUID | _NODEV | _locked_flags(target))
-    os.makedirs(f"{folder}/dev")
+    os.makedirs(f"{folder}/dev", exist_ok=True)
     for device in DEVICES:
         target = f"{folder}/dev/{device}"
         os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
         _mount(f"/dev/{device}", target, None, _BIND)
-    for name in ("tmp", ".old", "proc"):
+    for name in (SCRATCH.strip("/"), ".old", "proc"):
         os.makedirs(f"{folder}/{name}")
+    if not os.path.exists(f"{folder}/tmp"):
+        os.symlink(SCRATCH, f"{folder}/tmp")
     os.chdir(folder)
     call("pivot_root", b".", b".old")
     os.chdir("/")
@@ -108,8 +113,8 @@ def _locked_flags(path: str) -> int:
 
 
 def new_scratch(megabytes: int) -> None:
-    """An empty /tmp of limited size. In a mount namespace of one's own."""
-    _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, f"size={megabytes}m,nr_inodes=4096,mode=1777")
+    """An empty scratch folder of limited size. In a mount namespace of one's own."""
+    _mount("tmpfs", SCRATCH, "tmpfs", _NOSUID | _NODEV, f"size={megabytes}m,nr_inodes=4096,mode=1777")
 
 
 def become_nobody(uid: int) -> None:

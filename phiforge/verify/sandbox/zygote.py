@@ -21,6 +21,7 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import time
 from runpy import run_path
 from typing import Any, NoReturn
@@ -112,7 +113,7 @@ def _keep(walls: Walls, conn: socket.socket, request: bytes, root: str, uid: int
     asked = json.loads(request)
     limits = asked["limits"]
     out, err, result = os.pipe(), os.pipe(), os.pipe()
-    own = walls.stand["processes"] and walls.stand["file system"]
+    own = walls.stand["processes"]
     if own:
         walls.unshare(walls.NEWPID | walls.NEWNS)
     started = time.monotonic()
@@ -121,7 +122,7 @@ def _keep(walls: Walls, conn: socket.socket, request: bytes, root: str, uid: int
         for fd in (out[0], err[0], result[0]):
             os.close(fd)
         try:
-            _first(walls, conn, asked, root, uid, own, out[1], err[1], result[1])
+            _first(walls, conn, asked, root, uid, out[1], err[1], result[1])
         except BaseException as error:
             os.write(err[1], f"the sandbox failed: {error!r}\n".encode())
         os._exit(120)
@@ -191,7 +192,6 @@ def _first(
     asked: dict[str, Any],
     root: str,
     uid: int,
-    own: bool,
     out: int,
     err: int,
     result: int,
@@ -200,12 +200,12 @@ def _first(
     os.setsid()
     walls.die_with_parent()
     limits = asked["limits"]
-    scratch = "/tmp"
-    if own:
+    if walls.stand["file system"] and walls.stand["processes"]:
+        scratch = walls.SCRATCH
         walls.new_scratch(limits["scratch_mb"])
     else:
-        scratch = f"{root}/run-{os.getpid()}"
-        os.makedirs(scratch, mode=0o777)
+        scratch = tempfile.mkdtemp(prefix="run-", dir=root)
+        os.chmod(scratch, 0o777)
     os.umask(0o022)
     for name, text in asked["files"].items():
         path = os.path.normpath(os.path.join(scratch, name))
@@ -217,6 +217,7 @@ def _first(
         if os.getuid() == 0:
             os.chown(path, uid, uid)
     os.chdir(scratch)
+    os.environ["HOME"] = os.environ["TMPDIR"] = scratch
     if walls.stand["Landlock"]:
         walls.landlock(["/"] if walls.stand["file system"] else walls.readable(), scratch)
     if walls.stand["privileges"]:
