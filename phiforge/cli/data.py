@@ -229,6 +229,55 @@ def _card(args: argparse.Namespace) -> int:
     return 0
 
 
+def _declare_curate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help="a folder or file of rows; with --text, documents as JSONL, Parquet or CSV")
+    parser.add_argument("-o", "--out", required=True, help="what is kept, the rejects and the report go here")
+    parser.add_argument("--text", metavar="COLUMN", help="the source is documents, and this column is their text")
+    parser.add_argument("--languages", default="", help="keep these only, as en,de (default: all)")
+    parser.add_argument("--against", nargs="+", default=[], metavar="FILE", help="benchmarks that may not be in it")
+    parser.add_argument("--near", type=float, default=0.75, help="near-duplicates from here on; 1 and over: none")
+    parser.add_argument("--quality", metavar="FOLDER", help="a trained classifier")
+    parser.add_argument("--scrub", action="store_true", help="replace personal data in documents")
+
+
+def _curate(args: argparse.Namespace) -> int:
+    from phiforge.cli.progress import progress_bar
+    from phiforge.data.curate import filters
+    from phiforge.data.curate.benchmark import read_items
+    from phiforge.data.curate.decontaminate import Decontaminator
+    from phiforge.data.curate.duplicates import NearDuplicates
+    from phiforge.data.curate.pii import Scrub
+    from phiforge.data.curate.quality import Quality
+
+    source = filters.Documents(args.source, args.text) if args.text else filters.Rows(args.source)
+    items = [item for path in args.against for item in read_items(path)]
+    leaks = Decontaminator(items) if items else None
+    chain = filters.standard(languages=args.languages.split(",") if args.languages else (), decontaminator=leaks)
+    if args.quality:
+        chain.append(Quality.open(args.quality).many)
+    near = NearDuplicates(args.near) if args.near < 1 else None
+    scrub = Scrub() if args.scrub else None
+    with progress_bar(quiet=args.json) as show:
+        report = filters.curate(
+            source,
+            args.out,
+            chain,
+            near=near,
+            scrub=scrub,
+            decontaminator=leaks,
+            progress=lambda w, n: show(f"{w} {n:,}", 0, 0),
+        )
+    if args.json:
+        return _print_json(report)
+    print(f"{report.kept:,} of {report.read:,} kept, in {args.out}")
+    for what, counts in (("rejected", report.rejected), ("replaced", report.scrubbed)):
+        for reason, n in counts.items():
+            print(f"  {n:8,} {what}: {reason}")
+    for name, found in report.benchmarks.items():
+        print(f"  {name}: {found.leaked_items} of {found.items} items found, in {found.texts} texts")
+    return 0
+
+
 def _declare_mix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("mixture", help="a mixture.toml; with --trace, a folder of rows")
     parser.add_argument("-o", "--out", help="write the mixed rows here (default: only show the ledger)")
@@ -266,6 +315,7 @@ ACTIONS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callabl
     "show": ("one pipeline, and rows of it", _declare_show, _show),
     "run": ("make rows, proven, into a folder", _declare_run, _run),
     "card": ("describe a folder of rows: counts, diversity, samples, a dataset card", _declare_card, _card),
+    "curate": ("drop duplicates, broken texts and benchmark items, with reasons", _declare_curate, _curate),
     "mix": ("sources in shares, with a ledger of tokens and epochs", _declare_mix, _mix),
 }
 

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from phiforge.records import Verdict
 
 
-VERIFIERS = ("math", "choice", "code", "schema", "instructions", "units", "logic", "sql")
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("verifier", choices=VERIFIERS, help="which verifier")
+    from phiforge.verify.cases import labelled
+
+    parser.add_argument("verifier", choices=("math", *labelled()), help="which verifier")
     parser.add_argument(
         "answers", nargs="*", metavar="ANSWER", help="a response and the right answer; none prints the error table"
     )

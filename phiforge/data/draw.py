@@ -20,11 +20,11 @@ class Draw(Random):
 
     def pick(self, options: Sequence[T]) -> T:
         """One of the options."""
-        return options[self._randbelow(len(options))]  # type: ignore[attr-defined]
+        return self.choice(options)
 
     def between(self, least: int, most: int) -> int:
         """A whole number from `least` to `most`, both included."""
-        return least + self._randbelow(most - least + 1)  # type: ignore[attr-defined]
+        return self.randint(least, most)
 
     def chance(self, probability: float) -> bool:
         """True with this probability."""

@@ -307,7 +307,10 @@ def _solver_batch(pipeline: Solver, job: Job, first: int, count: int) -> Batch:
     batch, seen = Batch([], [], 0.0), set[str]()
     for number in range(first, first + count):
         made = make_row(pipeline, number, job.options, seen)
-        (batch.rows if isinstance(made, Example) else batch.rejects).append(made)  # type: ignore[arg-type]
+        if isinstance(made, Example):
+            batch.rows.append(made)
+        else:
+            batch.rejects.append(made)
     return batch
 
 

@@ -46,24 +46,28 @@ def read(path: str, column: str = "text", licence: str = "") -> list[Seed]:
     `column` holds a seed's text, `answer` (if there) its answer; the other columns become its metadata. Raises OSError for
     a missing file, ValueError for one without that column, without a row, or of another kind.
     """
-    file = Path(path).expanduser()
-    if not file.exists():
-        raise FileNotFoundError(f"{path}: there is no such file or folder of seeds")
-    if file.is_dir():
-        texts = sorted(each for each in file.rglob("*") if each.suffix in _TEXTS)
-        found = [seed for each in texts for seed in _passages(each, licence)]
-    elif file.suffix in _TEXTS:
-        found = list(_passages(file, licence))
-    elif file.suffix in _TABLES:
-        found = [
-            Seed(id=f"{file.name}/{number}", licence=licence, source=str(path), **_fields(row, column, path))
-            for number, row in enumerate(_rows(file))
-        ]
-    else:
-        raise ValueError(f"{path}: seeds are read from {', '.join((*_TABLES, *_TEXTS))} files or a folder of texts")
+    found = list(iterate(path, column, licence))
     if not found:
         raise ValueError(f"{path}: holds no seed")
     return found
+
+
+def iterate(path: str, column: str = "text", licence: str = "") -> Iterator[Seed]:
+    """`read`, one at a time."""
+    file = Path(path).expanduser()
+    if not file.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    if file.is_dir():
+        for each in sorted(each for each in file.rglob("*") if each.suffix in _TEXTS):
+            yield from _passages(each, licence)
+    elif file.suffix in _TEXTS:
+        yield from _passages(file, licence)
+    elif file.suffix in _TABLES:
+        for number, row in enumerate(_rows(file)):
+            fields = _fields(row, column, path)
+            yield Seed(id=f"{file.name}/{number}", licence=licence, source=str(path), **fields)
+    else:
+        raise ValueError(f"{path}: seeds are read from {', '.join((*_TABLES, *_TEXTS))} files or a folder of texts")
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
