@@ -116,8 +116,9 @@ def train(
     held, learned = order[:n_held], order[n_held:]
     weights = _fit([str(texts[i]) for i in learned], good[learned], epochs, chance)
     raw = np.concatenate([_raw(weights, *features(batch)) for batch in _batches([str(texts[i]) for i in held])])
-    slope, offset = _platt(raw[::2], good[held[::2]])
-    measured = _measure(_sigmoid(slope * raw[1::2] + offset), good[held[1::2]])
+    half = n_held // 2  # not every other one: where labels alternate, those are all of one kind
+    slope, offset = _platt(raw[:half], good[held[:half]])
+    measured = _measure(_sigmoid(slope * raw[half:] + offset), good[held[half:]])
     manifest = Manifest(name, labelled_by, len(texts), float(good.mean()), seed, slope, offset, measured)
     return Quality(weights, manifest)
 
