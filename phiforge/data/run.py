@@ -30,6 +30,7 @@ from phiforge.data.pipeline import LEVELS, Reject, Solver, Taught
 from phiforge.data.place import Place
 from phiforge.data.rows import Options, make_row, question, taught_rows
 from phiforge.records import Example
+from phiforge.store.machine import machine
 
 ROWS_A_BATCH = 250
 SEEDS_A_BATCH = 16
@@ -229,7 +230,7 @@ def _work(config: Config, tasks: list[dict[str, Any]]) -> Iterator[tuple[str, in
     for taught in (False, True):
         some = [task for task in tasks if isinstance(registry.get(task["job"].pipeline), Taught) == taught]
         if some:
-            workers = config.workers or len(os.sched_getaffinity(0))
+            workers = config.workers or machine().allowed_cores
             if taught and not config.teacher.model.startswith("http"):
                 workers = 1  # a local model has every core to itself already
             yield from _on_daft(config, some, min(workers, len(some)))
