@@ -35,6 +35,16 @@ _ASKS = (
     "What do you get for {}?",
     "Mentally or on paper: {}.",
     "Carry out {}.",
+    "Reckon {}.",
+    "I get stuck at {}. What is it?",
+    "Write {} as one number.",
+    "In the right order of operations, what is {}?",
+    "Check me: how much is {}?",
+    "Tell me the result of {}.",
+    "Result of {}?",
+    "Show how to work out {}.",
+    "What value has {}?",
+    "For a bill I need {}. How much is that?",
 )
 _SIZE = (0, 20, 60, 120, 400, 999)  # largest number, by level
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import count, listed
+from phiforge.data.words import count, listed, people
 
 
 class Trait(NamedTuple):
@@ -176,7 +176,18 @@ def _cross(draw: Draw, level: int) -> Draft:
     ]
     want = listed(wants)
     young = f"{_a(species.young)}"
-    question = f"In {species.name}, {listed(rules)}."
+    who = people(draw, 1)[0]
+    told = listed(rules)
+    question = draw.pick(
+        (
+            f"In {species.name}, {told}.",
+            f"{who} breeds {species.name}, in which {told}.",
+            f"For {species.name} it is known that {told}.",
+            f"{who} reads in a book on {species.name} that {told}.",
+            f"A school project with {species.name} begins with this: {told}.",
+            f"{who}'s notes on {species.name} say that {told}.",
+        )
+    )
     if genes > 1:
         question += " The genes lie on different chromosomes."
     mothers = "".join(spelled[0]), "".join(spelled[1])
@@ -185,7 +196,9 @@ def _cross(draw: Draw, level: int) -> Draft:
         (
             f" A {species.one} of genotype {mothers[0]} is crossed with one of genotype {mothers[1]}.",
             f" The parents have the genotypes {mothers[0]} and {mothers[1]}.",
-            f" A breeder crosses {mothers[0]} × {mothers[1]}.",
+            f" {who} crosses {mothers[0]} × {mothers[1]}.",
+            f" One parent is {mothers[0]}, the other {mothers[1]}.",
+            f" Now {mothers[0]} and {mothers[1]} have offspring.",
         )
     )
     one = Fraction(1)
