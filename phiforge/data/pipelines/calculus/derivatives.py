@@ -198,12 +198,14 @@ def _tangent(draw: Draw, level: int) -> Draft:
             Step(f"f'(x) = {polynomial(derivative(p))}, so the slope is f'({x}) = {m}."),
             Step(f"f({x}) = {y}.", "The line goes through the point of the graph."),
             Step(
-                f"y = {m}(x {signed(-x)}) {signed(y)} = {linear(*line)}." if x else f"y = {linear(*line)}.",
+                f"y = {m}(x {signed(-x)}) {signed(y)} = {linear(line[0], line[1])}."
+                if x
+                else f"y = {linear(line[0], line[1])}.",
                 "",
                 Slip(f"y = {linear(m, y)}.", f"That goes through (0, {y}), not through ({x}, {y}).") if x else None,
             ),
         ],
-        says=f"y = {linear(*line)}.",
+        says=f"y = {linear(line[0], line[1])}.",
         given=f"The tangent of {polynomial(p)} at x = {x}.",
         check=f"At x = {x} the line has the value {at(line, x)}, as the graph does.",
     )
