@@ -258,7 +258,10 @@ def _choose_engine(engine: str, ray_address: str) -> None:
         if engine == "native":
             daft.set_runner_native()
             return
-        import ray
+        try:
+            import ray  # pyright: ignore[reportMissingImports] -- an extra
+        except ImportError:
+            raise ValueError('the ray engine needs Ray, which is not installed: pip install "phiforge[ray]"') from None
 
         if not ray.is_initialized() and not ray_address:  # on loopback, without the dashboard it would open
             ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
