@@ -1,0 +1,1 @@
+"""Deduction: from what is said to what must be."""
