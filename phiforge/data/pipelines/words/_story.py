@@ -1,0 +1,209 @@
+"""How word problems are told: money, facts that nobody asked for, and where they stand among those that matter."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from phiforge.data.draw import Draw
+from phiforge.data.words import Person
+
+
+class Currency(NamedTuple):
+    """The name of a currency, for one and for several."""
+
+    one: str
+    many: str
+
+    def of(self, cents: int) -> str:
+        """An amount with its name: "1 euro", "2.40 euros"."""
+        return f"{amount(cents)} {self.one if cents == 100 else self.many}"
+
+
+CURRENCIES = tuple(
+    Currency(*names.split("/"))
+    for names in [
+        "euro/euros",
+        "dollar/dollars",
+        "pound/pounds",
+        "franc/francs",
+        "crown/crowns",
+        "peso/pesos",
+        "rupee/rupees",
+        "dinar/dinars",
+        "lira/lira",
+        "real/reais",
+    ]
+)
+
+
+def amount(cents: int) -> str:
+    """Hundredths as whole ones: 240 is "2.40", 300 is "3"."""
+    return str(cents // 100) if cents % 100 == 0 else f"{cents // 100}.{cents % 100:02d}"
+
+
+def decimal(value: Fraction | int) -> str:
+    """A number that ends within four decimal places as a decimal, any other as a fraction."""
+    scaled = Fraction(value) * 10**4
+    return f"{float(value):.4f}".rstrip("0").rstrip(".") if scaled.denominator == 1 else str(value)
+
+
+class Aside(NamedTuple):
+    """A true sentence that does not matter, and what to call it when it is passed over."""
+
+    text: str
+    about: str
+
+
+_STREETS = ("houses", "lamps", "trees", "shops", "parked bicycles", "benches")
+_READ = (
+    "a novel",
+    "a detective story",
+    "a book about whales",
+    "a history of the town",
+    "a travel diary",
+    "a cookery book",
+)
+_CARRIED = ("rucksack", "bag", "suitcase", "toolbox", "basket", "guitar case")
+_GAMES = ("football", "handball", "hockey", "water polo", "volleyball", "table tennis")
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WALLS = ("pictures", "postcards", "old maps", "clocks", "posters", "framed photos")
+_KIN = ("cousins", "neighbours", "pen friends", "former classmates", "nephews", "colleagues")
+_COLOURS = ("green", "red", "blue", "yellow", "grey", "orange", "brown", "white")
+_WORN = ("jacket", "scarf", "hat", "pullover", "pair of boots", "raincoat")
+_SOUNDS = ("dog barks", "bell rings", "rooster crows", "door slams", "phone rings", "car horn sounds")
+_FAR = ("the station", "the river", "the next town", "the harbour", "the town hall", "the forest")
+_SONGS = ("song", "waltz", "symphony", "radio play", "ballad")
+_HOBBIES = (
+    "playing chess",
+    "singing in a choir",
+    "learning Greek",
+    "collecting stamps",
+    "keeping bees",
+    "painting birds",
+)
+
+
+def asides(draw: Draw, level: int, who: Person, without: str = "") -> list[Aside]:
+    """Facts that have nothing to do with the question, more of them at higher levels.
+
+    `without` names what would not be harmless here, by letters: t(ime), d(istance), m(oney and things), w(eights), a(ges).
+    """
+    n = draw.chance((0.1, 0.3, 0.55, 0.9, 1)[level - 1]) + draw.chance((0, 0, 0.1, 0.25, 0.5)[level - 1])
+    found: list[Aside] = []
+    while len(found) < n:
+        kind, make = draw.pick(_ASIDES)
+        if kind not in without or kind == "-":
+            each = make(draw, who)
+            if each.about not in (other.about for other in found):
+                found.append(each)
+    return found
+
+
+def _street(draw: Draw, who: Person) -> Aside:
+    things = draw.pick(_STREETS)
+    return Aside(
+        f"There are {draw.between(11, 89)} {things} in the street where {who} lives.",
+        f"how many {things} the street has",
+    )
+
+
+def _book(draw: Draw, who: Person) -> Aside:
+    book = draw.pick(_READ)
+    return Aside(draw.pick((f"{who} has read {draw.between(21, 340)} pages of {book} so far.", f"On page {draw.between(21, 340)} of {book}, {who} has put a bookmark.")), f"the pages of {book}")  # fmt: skip
+
+
+def _carried(draw: Draw, who: Person) -> Aside:
+    thing = draw.pick(_CARRIED)
+    return Aside(f"{who}'s {thing} weighs {draw.between(2, 14)} kilograms.", f"the weight of the {thing}")
+
+
+def _game(draw: Draw, who: Person) -> Aside:
+    game = draw.pick(_GAMES)
+    return Aside(
+        f"{who}'s {game} team lost {draw.between(0, 3)} to {draw.between(4, 9)} on {draw.pick(_DAYS)}.",
+        f"the {game} result",
+    )
+
+
+def _wall(draw: Draw, who: Person) -> Aside:
+    things = draw.pick(_WALLS)
+    return Aside(f"{draw.between(3, 19)} {things} hang in {who}'s room.", f"the number of {things}")
+
+
+def _kin(draw: Draw, who: Person) -> Aside:
+    kin = draw.pick(_KIN)
+    return Aside(
+        f"{who} has {draw.between(4, 17)} {kin}, of whom {draw.between(2, 3)} {draw.pick(('live', 'work'))} abroad.",
+        f"the number of {kin}",
+    )
+
+
+def _worn(draw: Draw, who: Person) -> Aside:
+    thing = draw.pick(_WORN)
+    return Aside(f"{who} wears a {draw.pick(_COLOURS)} {thing}.", f"the {thing}")
+
+
+def _sound(draw: Draw, who: Person) -> Aside:
+    sound = draw.pick(_SOUNDS)
+    return Aside(f"Outside, a {sound} {draw.between(3, 12)} times.", f"that a {sound}")
+
+
+def _far(draw: Draw, who: Person) -> Aside:
+    place = draw.pick(_FAR)
+    return Aside(f"{who} lives {draw.between(2, 25)} kilometres from {place}.", f"the way to {place}")
+
+
+def _song(draw: Draw, who: Person) -> Aside:
+    song = draw.pick(_SONGS)
+    return Aside(f"On the radio there is a {song} that lasts {draw.between(3, 40)} minutes.", f"the {song}")
+
+
+def _phone(draw: Draw, who: Person) -> Aside:
+    return Aside(f"{who} has had the same phone number for {draw.between(2, 19)} years.", "the phone number")
+
+
+def _age(draw: Draw, who: Person) -> Aside:
+    return Aside(f"{who} is {draw.between(12, 71)} years old.", f"{who}'s age")
+
+
+def _weather(draw: Draw, who: Person) -> Aside:
+    return Aside(f"It is {draw.between(3, 34)} degrees {draw.pick(('outside', 'in the shade', 'by the thermometer'))} and {draw.pick(('cloudy', 'sunny', 'windy', 'a little foggy', 'calm'))}.", "the weather")  # fmt: skip
+
+
+def _hobby(draw: Draw, who: Person) -> Aside:
+    hobby = draw.pick(_HOBBIES)
+    return Aside(f"{who} loves {hobby}.", f"the love of {hobby}")
+
+
+def _seat(draw: Draw, who: Person) -> Aside:
+    return Aside(f"{who}'s lucky number is {draw.between(2, 99)}.", "the lucky number")
+
+
+_ASIDES = (
+    ("-", _street), ("-", _book), ("w", _carried), ("-", _game), ("-", _wall), ("-", _kin), ("-", _worn), ("-", _sound), ("d", _far),
+    ("t", _song), ("t", _phone), ("a", _age), ("-", _weather), ("-", _hobby), ("-", _seat),
+)  # fmt: skip
+
+
+def told(draw: Draw, facts: list[str], question: str, extra: list[Aside]) -> str:
+    """The problem: facts in order, asides somewhere after the first of them, the question last."""
+    sentences = list(facts)
+    for aside in extra:
+        sentences.insert(draw.between(1, len(sentences)), aside.text)
+    return " ".join([*sentences, question])
+
+
+def known(draw: Draw, facts: str, extra: list[Aside]) -> str:
+    """What a solver puts down first: the facts that matter, and those to be passed over."""
+    if not extra:
+        return facts
+    about = " and ".join(each.about for each in extra)
+    return f"{facts} " + draw.pick(
+        (
+            f"I can leave out {about}.",
+            f"What it says of {about} changes nothing.",
+            f"For this it does not matter what is said of {about}.",
+            f"As to {about}: not needed.",
+        )
+    )
