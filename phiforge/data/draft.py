@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from phiforge.data.draw import Draw
 from phiforge.records import Message, Problem
@@ -41,7 +42,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     `facts` are JSON, and all that an independent solver needs to find the answer again. `answer` is what the verifier
     compares with, `says` the visible sentence that gives it. `template` names the phrasing, for counting.
     `given` restates the task for long thoughts, `check` is the sentence that checks the result. `messages` stand in for
-    `question` where the conversation is longer, `response` for what would be composed of the steps.
+    `question` where the conversation is longer, `response` for what would be composed of the steps; its thought is still
+    made of them, where there are any.
     """
 
     answer: str
@@ -74,7 +76,7 @@ class Draft(Struct, frozen=True, kw_only=True):
 def respond(draft: Draft, length: Length, draw: Draw) -> Message:
     """The answer of a draft, with a thought of this length."""
     if draft.response is not None:
-        return draft.response
+        return replace(draft.response, thinking=think(draft, length, draw)) if draft.steps else draft.response
     thought = think(draft, length, draw)
     shown = [step.say for step in draft.steps] if length != "short" and len(draft.steps) > 1 else []
     last = final(draft)

@@ -1,7 +1,9 @@
 """Whether a response makes the right tool calls: names that exist, arguments that obey their JSON Schema, values as expected.
 
 `Problem.answer` is a JSON array of the expected calls, `[]` for none. A call is {"name", "arguments"}, or {"name", "accept"}
-with a list of right values for each parameter, in which "" means that it may be left out. `verifier_args`:
+with a list of right values for each parameter, in which "" means that it may be left out. Where the answer is an object
+instead, nothing may be called: {"ask": [words]} wants a question with one of the words, {"say": [texts]} all of the texts.
+`verifier_args`:
     tools     the definitions, OpenAI's or flat ones; with them arguments are validated first
     ordered   True where the calls have to come in this order
     loose     True where texts are compared without case, spaces and punctuation
@@ -24,6 +26,7 @@ MAX_CALLS = 128
 MAX_STARTS = 2_000  # places in a response from which JSON is tried
 
 _MARKED = re.compile(r"<\|tool_calls?\|>(.*?)(?:<\|/tool_calls?\|>|\Z)|<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
+_QUESTION = re.compile(r"[^.?!\n]*\?")
 _FUNCTOOLS = re.compile(r"functools\s*(?=\[)")
 _TYPES = {  # BFCL's names of types
     "dict": "object", "float": "number", "tuple": "array", "list": "array", "str": "string", "int": "integer", "bool": "boolean",
@@ -36,11 +39,13 @@ Call = dict[str, Any]
 def verify(response: str, problem: Problem) -> Verdict:
     """Compare the calls of a response with the expected ones. Raises ValueError for an answer or tools that can't be read."""
     args = problem.verifier_args
-    expected = _expected(problem.answer)
+    expected, words = _expected(problem.answer)
     calls = read_calls(response)
     if calls is None:
         return Verdict(False, 0.0, "the response ends within a thought, or is too long")
     if not expected:
+        if not calls and (missing := _unsaid(visible(response) or "", words)):
+            return Verdict(False, 0.0, missing)
         return Verdict(
             not calls,
             float(not calls),
@@ -119,17 +124,35 @@ def _call(item: Any) -> Call | None:
     return {"name": item["name"], "arguments": arguments}
 
 
-def _expected(answer: str) -> list[Call]:
+def _expected(answer: str) -> tuple[list[Call], dict[str, list[str]]]:
+    """The expected calls, and the words expected where there are none."""
     try:
         calls = json.loads(answer)
     except ValueError as error:
         raise ValueError(f"the expected calls are no JSON: {error}") from None
+    if isinstance(calls, dict):
+        words = cast(dict[str, Any], calls)
+        if not words or not all(key in ("ask", "say") and isinstance(words[key], list) for key in words):
+            raise ValueError(f"expected words are lists under `ask` or `say`: {answer[:80]}")
+        return [], words
     if not isinstance(calls, list):
         raise ValueError("the expected calls are no array")
     for call in cast(list[Any], calls):
         if not isinstance(call, dict) or "name" not in call or not ("arguments" in call or "accept" in call):
             raise ValueError(f"an expected call needs a name and arguments, or accept: {call}")
-    return cast(list[Call], calls)
+    return cast(list[Call], calls), {}
+
+
+def _unsaid(shown: str, words: dict[str, list[str]]) -> str:
+    """Which expected words a response lacks; empty if it has them."""
+    if "ask" in words and not any(_holds(part, word) for part in _QUESTION.findall(shown) for word in words["ask"]):
+        return f"nothing is asked about {' or '.join(map(str, words['ask']))}"[:120]
+    return next((f"{text} is not said" for text in words.get("say", ()) if not _holds(shown, text)), "")
+
+
+def _holds(text: str, word: Any) -> bool:
+    """Whether a word, or a text, stands in a text as a whole."""
+    return bool(re.search(rf"(?<!\w){re.escape(str(word))}(?!\w)", text, re.I))
 
 
 # --- tools ---------------------------------------------------------------------------------------------------------------
