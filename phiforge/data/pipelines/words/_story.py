@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from phiforge.data.draw import Draw
-from phiforge.data.words import Person
+from phiforge.data.words import Person, article
 
 
 class Currency(NamedTuple):
@@ -141,12 +141,12 @@ def _kin(draw: Draw, who: Person) -> Aside:
 
 def _worn(draw: Draw, who: Person) -> Aside:
     thing = draw.pick(_WORN)
-    return Aside(f"{who} wears a {draw.pick(_COLOURS)} {thing}.", f"the {thing}")
+    return Aside(f"{who} wears {article(draw.pick(_COLOURS))} {thing}.", f"the {thing}")
 
 
 def _sound(draw: Draw, who: Person) -> Aside:
     sound = draw.pick(_SOUNDS)
-    return Aside(f"Outside, a {sound} {draw.between(3, 12)} times.", f"that a {sound}")
+    return Aside(f"Outside, a {sound} {draw.between(3, 12)} times.", "the noise outside")
 
 
 def _far(draw: Draw, who: Person) -> Aside:

@@ -298,10 +298,10 @@ def _blend(draw: Draw, level: int) -> Draft:
 
 def _replace(draw: Draw, level: int) -> Draft:
     """Some is poured off and replaced by water, several times."""
-    who, (what, pure, unit, use) = people(draw, 1)[0], draw.pick(_LIQUIDS)
+    who, (what, pure, unit, _) = people(draw, 1)[0], draw.pick(_LIQUIDS)
     times = draw.between(1, 3)
     n = draw.pick((10, 20, 40, 50, 80))
-    out = n // draw.pick((2, 5, 10) if n != 50 else (2, 5, 10))
+    out = n // draw.pick((2, 5, 10))
     p = draw.between(4, 18) * 5
     left = Fraction(n - out, n)
     end = Fraction(p) * left**times

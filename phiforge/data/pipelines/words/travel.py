@@ -291,7 +291,7 @@ def _meet(draw: Draw, level: int) -> Draft:
 
 
 def _catch(draw: Draw, level: int) -> Draft:
-    one, two, how, low, high, start, goal = _two(draw)
+    one, two, how, low, high, start, _ = _two(draw)
     while True:
         slow, fast, lead = draw.between(low, high), draw.between(low, high + high // 2), draw.between(1, 12) * 5
         if fast <= slow or slow * lead % (fast - slow):
