@@ -11,7 +11,7 @@ from phiforge.data.draw import Draw
 from phiforge.data.pipelines.agents._toolbox import Args, Request, Tool
 from phiforge.data.pipelines.agents._tools_daily import DAILY
 from phiforge.data.pipelines.agents._tools_errands import ERRANDS
-from phiforge.data.pipelines.agents._values import MONTHS, WEEKDAYS, filled
+from phiforge.data.pipelines.agents._values import MONTHS, WEEKDAYS, Day, filled
 from phiforge.data.words import PEOPLE, listed
 from phiforge.records import ToolCall
 
@@ -133,7 +133,7 @@ def arguments(draw: Draw, tool: Tool, args: Args, request: Request, today: date)
         else:
             put = said.strip('"')
             because = draw.pick(('The {noun} is put as "{put}".', '"{put}" gives the {noun}.', 'The {noun}: "{put}".', 'In the request it says "{put}".')).format(noun=noun, put=put)  # fmt: skip
-            if tool.params[name].kind.schema().get("format") == "date":
+            if isinstance(tool.params[name].kind, Day):
                 because += f" Today is {today}."
         steps.append(Step(say, because))
     return steps

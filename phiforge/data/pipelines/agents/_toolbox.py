@@ -45,8 +45,7 @@ class Tool:
     """A function that may be called.
 
     `need` and `may` are its required and optional parameters, `asks` the forms of requests, `gives` the values that come
-    back, `reply` the sentence that tells them. `each` names the parameter that can be a list of several in a request for
-    several calls. A `broad` tool could serve for much that is asked of others.
+    back, `reply` the sentence that tells them. A `broad` tool could serve for much that is asked of others.
     """
 
     def __init__(
@@ -59,7 +58,6 @@ class Tool:
         asks: Sequence[str],
         gives: Mapping[str, Kind],
         reply: str,
-        each: str = "",
         broad: bool = False,
     ) -> None:
         self.name, self.family, self.domain, self.about, self.need, self.may = (
@@ -70,7 +68,7 @@ class Tool:
             dict(need),
             dict(may),
         )
-        self.gives, self.reply, self.each, self.broad = dict(gives), reply, each, broad
+        self.gives, self.reply, self.broad = dict(gives), reply, broad
         self.params = self.need | self.may
         self.forms = [Form(text, self.params) for text in asks]
 

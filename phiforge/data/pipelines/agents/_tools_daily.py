@@ -48,18 +48,18 @@ DAILY = (
         {"date": P(WHEN, "date", "The day, as YYYY-MM-DD; today if left out.", ("I mean the weather {date}.", "It is about the weather {date}.")),
          "unit": P(SCALE, "unit", "The unit of temperatures.", ("Give me the temperatures in {unit}.", "I think in {unit}.", "Use {unit}."), "celsius")},
         ("What will the weather be like in {city}[ {date}]?", "How is the weather in {city}[ {date}]?", "tell me the weather forecast for {city}[ {date}]", "Do I need an umbrella in {city}[ {date}]?", "look up how warm it gets in {city}[ {date}]", "check the forecast[ for {city}][ {date}]"),
-        {"temperature": Int(-5, 34), "sky": SKY, "rain_mm": Int(0, 18)}, "The forecast for {city} is {temperature} degrees and {sky} with {rain_mm} mm of rain.", each="city"),
+        {"temperature": Int(-5, 34), "sky": SKY, "rain_mm": Int(0, 18)}, "The forecast for {city} is {temperature} degrees and {sky} with {rain_mm} mm of rain."),
     Tool(
         "get_air_quality", "weather", "Get the air quality index of a city right now.",
         {"city": P(CITY, "city", "The city.")},
         {"pollutant": P(Choice({"pm25": ("fine dust",), "ozone": ("ozone",), "no2": ("nitrogen dioxide",)}, "pollutant"), "pollutant", "A single pollutant to report.", ("I only care about {pollutant}.", "Only {pollutant} matters to me."))},
         ("How clean is the air in {city}?", "What is the air quality in {city}?", "check the air quality[ in {city}]", "Is the air in {city} fit for a run?", "find out how polluted the air in {city} is"),
-        {"index": Int(10, 180)}, "The air quality index of {city} is {index}.", each="city"),
+        {"index": Int(10, 180)}, "The air quality index of {city} is {index}."),
     Tool(
         "get_sunrise", "weather", "Get the times of sunrise and sunset in a city on a day.",
         {"city": P(CITY, "city", "The city."), "date": P(WHEN, "date", "The day, as YYYY-MM-DD.")}, {},
         ("When does the sun rise in {city} {date}?", "At what time will the sun set in {city} {date}?", "tell me when it gets light[ in {city}][ {date}]", "look up sunrise and sunset[ in {city}][ {date}]"),
-        {"sunrise": Clock(5, 8), "sunset": Clock(17, 21)}, "In {city} the sun rises at {sunrise} and sets at {sunset}.", each="city"),
+        {"sunrise": Clock(5, 8), "sunset": Clock(17, 21)}, "In {city} the sun rises at {sunrise} and sets at {sunset}."),
     # --- messages and mail
     Tool(
         "send_message", "messages", "Send a text message to one of the user's contacts.",
@@ -81,7 +81,7 @@ DAILY = (
          "unread_only": P(Choice({True: ("only unread mails", "nothing but unread mails")}), "unread only", "Whether to list only unread mails.", ("Show {unread_only}.",)),
          "limit": P(Int(3, 25, 1, 100), "limit", "How many mails to list at most.", ("At most {limit} of them, please.", "Stop after {limit} mails."))},
         ("find the mails[ from {sender}]", "Which mails did {sender} send me?", "search my mailbox for mails[ by {sender}]", "Has {sender} written to me by mail?", "dig up what {sender} mailed me"),
-        {"found": Int(2, 30)}, "There are {found} mails from {sender}.", each="sender"),
+        {"found": Int(2, 30)}, "There are {found} mails from {sender}."),
     # --- calendar
     Tool(
         "create_event", "calendar", "Add an event to the user's calendar.",
@@ -109,7 +109,7 @@ DAILY = (
         {"name": P(FULL_NAME, "name", "Full name of the person.")},
         {"field": P(Choice({"phone": ("phone number",), "email": ("mail address",), "address": ("home address",), "birthday": ("birthday",)}), "detail", "The only detail to return.", ("I only need the {field}.", "Only the {field} is of interest.", "What I want is the {field}."))},
         ("look up {name} in my contacts", "find the contact[ of {name}]", "What do my contacts say about {name}?", "open the contact card[ of {name}]", "Is {name} among my contacts?"),
-        {"phone": Code("0### ######"), "email": Email()}, "{name} has the number {phone} and the address {email}.", each="name"),
+        {"phone": Code("0### ######"), "email": Email()}, "{name} has the number {phone} and the address {email}."),
     Tool(
         "add_contact", "contacts", "Save a new contact.",
         {"name": P(FULL_NAME, "name", "Full name of the person."), "phone": P(Code("0### ######", "phone", "number"), "phone number", "The phone number.")},
@@ -131,7 +131,7 @@ DAILY = (
         {"query": P(TOPIC, "topic", "What to look for.")},
         {"since": P(Day(past=True), "first day", "Only notes since this day, as YYYY-MM-DD.", ("Only notes since {since} count.", "Nothing from before {since}."))},
         ("find my notes[ about {query}]", "What did I note down about {query}?", "search my notes[ for {query}]", "Do I have any notes on {query}?", "look through my notes[ for {query}]"),
-        {"found": Int(2, 12)}, "You have {found} notes about {query}.", each="query"),
+        {"found": Int(2, 12)}, "You have {found} notes about {query}."),
     Tool(
         "add_to_list", "notes", "Add things to one of the user's lists.",
         {"list": P(LIST_NAME, "list", "Which list."), "items": P(Several(LIST_ITEM, 1, 4), "items", "What to add.")}, {},
@@ -142,14 +142,14 @@ DAILY = (
         {"minutes": P(MINUTES, "number of minutes", "How many minutes it runs.")},
         {"label": P(DISH, "label", "What the timer is for.", ("It is for the {label}.", "Label it {label}."))},
         ("set a timer[ for {minutes} minutes]", "start a countdown[ of {minutes} minutes]", "wake the kitchen timer[ for {minutes} minutes]", "Let a timer run for {minutes} minutes.", "count down {minutes} minutes"),
-        {"timer_id": Code("T-###")}, "The timer runs for {minutes} minutes.", each="minutes"),
+        {"timer_id": Code("T-###")}, "The timer runs for {minutes} minutes."),
     Tool(
         "set_alarm", "timers", "Set an alarm for a time of day.",
         {"time": P(Clock(4, 10), "time", "When it rings, as HH:MM.")},
         {"days": P(Several(Choice({day[:3].lower(): (day,) for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}), 1, 3), "weekdays", "Weekdays on which it repeats.", ("Repeat it every {days}.", "I need it every {days}.")),
          "sound": P(Choice({"bell": ("the bell",), "birds": ("the birds",), "radio": ("the radio",), "waves": ("the waves",)}), "sound", "What it plays.", ("Use {sound} as the sound.", "Let it play {sound}."))},
         ("set an alarm[ for {time}]", "wake me[ at {time}]", "I have to get up at {time}; set an alarm.", "make the alarm ring[ at {time}]"),
-        {"alarm_id": Code("A-###")}, "The alarm is set for {time}.", each="time"),
+        {"alarm_id": Code("A-###")}, "The alarm is set for {time}."),
     Tool(
         "create_reminder", "timers", "Remind the user of something to be done.",
         {"date": P(WHEN, "date", "The day, as YYYY-MM-DD."), "task": P(TASK, "task", "What is to be done.")},
@@ -230,7 +230,7 @@ DAILY = (
         {"team": P(TEAM, "team", "Name of the team.")},
         {"league": P(LEAGUE, "league", "The competition.", ("It is about {league}.", "I mean the match in {league}."))},
         ("How did {team} play?", "What was the score of {team}'s last match?", "tell me the latest result[ of {team}]", "Did {team} win?", "check how the match[ of {team}] ended"),
-        {"scored": Int(0, 5), "conceded": Int(0, 5)}, "{team} scored {scored} and conceded {conceded}.", each="team"),
+        {"scored": Int(0, 5), "conceded": Int(0, 5)}, "{team} scored {scored} and conceded {conceded}."),
     Tool(
         "get_standings", "sport", "Get the table of a league.",
         {"league": P(LEAGUE, "league", "Which league.")},

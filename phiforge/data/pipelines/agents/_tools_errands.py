@@ -72,7 +72,7 @@ ERRANDS = (
         "get_flight_status", "travel", "Get the current status of a flight.",
         {"flight": P(FLIGHT, "flight number", "The flight number.")}, {"date": P(WHEN, "date", "Day of departure, as YYYY-MM-DD.", ("It leaves {date}.", "I mean the one {date}."))},
         ("Is flight {flight} on time?", "check the status of flight {flight}", "When does flight {flight} land?", "Has {flight} taken off yet?", "find out whether flight {flight} is delayed"),
-        {"delay_minutes": Int(2, 90)}, "Flight {flight} is {delay_minutes} minutes late.", each="flight"),
+        {"delay_minutes": Int(2, 90)}, "Flight {flight} is {delay_minutes} minutes late."),
     Tool(
         "book_hotel", "travel", "Book a hotel room.",
         {"hotel": P(HOTEL, "hotel", "Name of the hotel."), "check_in": P(DAY, "day of arrival", "Day of arrival, as YYYY-MM-DD."), "nights": P(Int(2, 10, 1, 30), "number of nights", "How many nights.")},
@@ -109,7 +109,7 @@ ERRANDS = (
          "radius_km": P(Decimal(1, 12, 1), "radius", "Distance from the centre in kilometres.", ("They should be within {radius_km} km of the centre.", "Search within {radius_km} km of the centre.")),
          "min_rating": P(Decimal(3, 4.8, 1), "lowest rating", "Lowest rating, up to 5.", ("The rating should be at least {min_rating}.", "Nothing rated below {min_rating}, please."))},
         ("find {kind} in {city}", "Which {kind} are there in {city}?", "show me {kind}[ in {city}]", "Where in {city} are {kind}?", "look for {kind}[ in {city}]"),
-        {"found": Int(2, 30)}, "There are {found} {kind} in {city}.", each="city"),
+        {"found": Int(2, 30)}, "There are {found} {kind} in {city}."),
     Tool(
         "pay_parking", "maps", "Pay for parking a car.",
         {"plate": P(PLATE, "number plate", "Number plate of the car."), "zone": P(Code("Z##", "zone"), "zone", "Parking zone."), "minutes": P(Int(15, 240, 15, 720), "duration in minutes", "How long, in minutes.")}, {},
@@ -123,7 +123,7 @@ ERRANDS = (
          "colour": P(Choice({word: (word,) for word in ("black", "white", "red", "blue", "green", "grey", "yellow")}), "colour", "Wanted colour.", ("I would like {colour} ones.", "The colour should be {colour}.")),
          "sort": P(Choice({"price": ("price",), "rating": ("rating",), "newest": ("date of release",)}), "order", "Order of the results.", ("Sort them by {sort}.", "Order them by {sort}."))},
         ("find {query} in the shop", "search the shop for {query}", "What {query} do you have?", "show me {query}", "I am looking for {query}."),
-        {"found": Int(2, 60)}, "There are {found} kinds of {query}.", each="query"),
+        {"found": Int(2, 60)}, "There are {found} kinds of {query}."),
     Tool(
         "add_to_cart", "shop", "Put a product into the shopping cart.",
         {"product_id": P(ITEM_ID, "product's id", "Id of the product."), "quantity": P(Int(2, 12, 1, 99), "quantity", "How many.")},
@@ -134,7 +134,7 @@ ERRANDS = (
         "track_order", "shop", "Find out where an order is.",
         {"order_id": P(ORDER, "order number", "The order number.")}, {"notify_by": P(Choice({"sms": ("text message",), "email": ("mail",)}), "channel", "How to tell the user of news.", ("Keep me informed by {notify_by}.", "News should come by {notify_by}."))},
         ("Where is my order {order_id}?", "track order {order_id}", "When will {order_id} arrive?", "check what has become of order {order_id}", "Has order {order_id} been shipped?"),
-        {"days_left": Int(2, 9)}, "Order {order_id} arrives in {days_left} days.", each="order_id"),
+        {"days_left": Int(2, 9)}, "Order {order_id} arrives in {days_left} days."),
     Tool(
         "return_order", "shop", "Send an order back for a refund.",
         {"order_id": P(ORDER, "order number", "The order number."), "reason": P(Choice({"damaged": ("it arrived damaged", "it was damaged"), "wrong_size": ("it has the wrong size", "the size is wrong"), "not_wanted": ("I do not want it any more",), "late": ("it came too late",)}, "reason", "why"), "reason", "Why it is returned.")},
@@ -178,7 +178,7 @@ ERRANDS = (
         "get_stock_price", "bank", "Get the price of a company's share.",
         {"company": P(COMPANY, "company", "Name of the company.")}, {"date": P(Day(on=True, past=True), "date", "A day in the past, as YYYY-MM-DD; now if left out.", ("I want the price as it was {date}.", "It is about the price {date}."))},
         ("What does a share of {company} cost?", "look up the share price[ of {company}]", "How high is the stock of {company}?", "get the stock price[ of {company}]"),
-        {"price": Decimal(8, 300)}, "A share of {company} costs {price} euros.", each="company"),
+        {"price": Decimal(8, 300)}, "A share of {company} costs {price} euros."),
     # --- files
     Tool(
         "find_files", "files", "Find files in a folder.",
@@ -186,7 +186,7 @@ ERRANDS = (
         {"extension": P(Choice({word: (word,) for word in ("pdf", "docx", "xlsx", "png", "txt")}), "file type", "Only files with this extension.", ("Only {extension} files matter.", "I only need the {extension} files.")),
          "modified_since": P(Day(past=True), "first day", "Only files changed since this day, as YYYY-MM-DD.", ("They must have changed since {modified_since}.", "Leave out what has not changed since {modified_since}."))},
         ("list the files in {folder}", "What is in the folder {folder}?", "show me what {folder} contains", "Which files are in {folder}?"),
-        {"found": Int(2, 50)}, "There are {found} files in {folder}.", each="folder"),
+        {"found": Int(2, 50)}, "There are {found} files in {folder}."),
     Tool(
         "move_file", "files", "Move a file into another folder.",
         {"file": P(FILE, "file", "Name of the file."), "from": P(FOLDER, "folder", "Where it is now."), "to": P(FOLDER, "new folder", "Where it should be.")},
@@ -205,7 +205,7 @@ ERRANDS = (
         {"text": P(SENTENCE, "text", "The text."), "to": P(LANGUAGE, "target language", "Code of the language to translate into.")},
         {"formal": P(Choice({True: ("formal", "polite"), False: ("informal", "casual")}), "tone", "Whether the tone is formal.", ("The tone should be {formal}.", "Make it {formal}."))},
         ("translate {text}[ into {to}]", "How do I say {text} in {to}?", "put the words {text}[ into {to}]", "What is {text} in {to}?", "give me {text}[ in {to}]"),
-        {"characters": Int(10, 60)}, "The translation has {characters} characters.", each="to"),
+        {"characters": Int(10, 60)}, "The translation has {characters} characters."),
     Tool(
         "define_word", "language", "Look up a word in the dictionary.",
         {"word": P(WORD, "word", "The word.")}, {"examples": P(Int(2, 6, 0, 10), "number of examples", "How many example sentences to give.", ("Give me {examples} example sentences.", "Add {examples} examples."))},
@@ -215,13 +215,13 @@ ERRANDS = (
         "search_web", "search", "Search the web.",
         {"query": P(TOPIC, "topic", "What to search for.")}, {"language": P(LANGUAGE, "language", "Language of the pages.", ("Pages in {language} only.", "The pages should be in {language}.")), "results": P(Int(3, 20, 1, 50), "number of results", "How many results.", ("{results} results are enough.", "Give me {results} results."), 10)},
         ("search the web for {query}", "look online for {query}", "What does the web say about {query}?", "find web pages about {query}"),
-        {"found": Int(20, 900)}, "The web has {found} pages about {query}.", each="query", broad=True),
+        {"found": Int(20, 900)}, "The web has {found} pages about {query}.", broad=True),
     Tool(
         "get_news", "search", "Get news about a topic.",
         {"topic": P(TOPIC, "topic", "The topic.")},
         {"since": P(Day(past=True), "first day", "Only news since this day, as YYYY-MM-DD.", ("Only news since {since}, please.", "Start with {since}.")), "limit": P(Int(3, 15, 1, 50), "number of items", "How many items.", ("{limit} items will do.", "Limit it to {limit} items."))},
         ("What is new about {topic}?", "get the news[ about {topic}]", "Is there any news on {topic}?", "show me the latest news[ about {topic}]"),
-        {"found": Int(2, 20)}, "There are {found} new items about {topic}.", each="topic"),
+        {"found": Int(2, 20)}, "There are {found} new items about {topic}."),
     Tool(
         "convert_length", "conversion", "Convert a length from one unit into another.",
         {"value": P(Decimal(2, 400, 1), "value", "The number."), "from": P(UNIT, "unit", "Its unit."), "to": P(UNIT, "target unit", "The wanted unit.")}, {},
@@ -231,7 +231,7 @@ ERRANDS = (
         "get_time", "conversion", "Get the current time in a city.",
         {"city": P(CITY, "city", "The city.")}, {},
         ("What time is it in {city}?", "tell me the time[ in {city}]", "How late is it in {city} now?", "check the local time[ in {city}]"),
-        {"time": TIME}, "In {city} it is {time}.", each="city"),
+        {"time": TIME}, "In {city} it is {time}."),
     # --- food and culture
     Tool(
         "book_table", "food", "Reserve a table at a restaurant.",
@@ -252,13 +252,13 @@ ERRANDS = (
         {"max_minutes": P(Int(15, 90, 5, 600), "longest time", "Longest cooking time in minutes.", ("It should take at most {max_minutes} minutes.", "I have {max_minutes} minutes.")), "servings": P(Int(2, 10, 1, 40), "servings", "For how many people.", ("I cook for {servings} people.", "It has to feed {servings} people.")),
          "without": P(Several(Choice({word: (word,) for word in ("nuts", "milk", "gluten", "eggs", "garlic", "sugar")}), 1, 2), "ingredients to leave out", "Ingredients it must not have.", ("It must not contain {without}.", "Somebody cannot eat {without}."))},
         ("find a recipe for {dish}", "How do I make {dish}?", "look up recipes for {dish}", "I want to cook {dish}; find a recipe."),
-        {"found": Int(2, 30)}, "There are {found} recipes for {dish}.", each="dish"),
+        {"found": Int(2, 30)}, "There are {found} recipes for {dish}."),
     Tool(
         "find_events", "culture", "Find public events in a city.",
         {"city": P(CITY, "city", "The city."), "kind": P(Choice({"concert": ("concerts",), "theatre": ("plays",), "exhibition": ("exhibitions",), "market": ("street markets",), "reading": ("readings",)}, "kind", "what"), "kind of event", "Kind of event."), "date": P(WHEN, "date", "The day, as YYYY-MM-DD.")},
         {"free_only": P(Choice({True: ("without an entrance fee", "that cost nothing")}), "free only", "Whether to list only free ones.", ("I only want those {free_only}.",))},
         ("Which {kind} are there in {city} {date}?", "find {kind}[ in {city}][ {date}]", "list the {kind}[ in {city}] {date}", "Are there {kind} in {city} {date}?"),
-        {"found": Int(2, 15)}, "I found {found} {kind} in {city}.", each="city"),
+        {"found": Int(2, 15)}, "I found {found} {kind} in {city}."),
     Tool(
         "renew_loan", "culture", "Extend the loan of a library book.",
         {"title": P(BOOK, "title", "Title of the book."), "card": P(Code("L-#####", "card", "number"), "library card number", "Number of the library card.")}, {"weeks": P(Int(2, 6, 1, 8), "number of weeks", "By how many weeks.", ("Extend it by {weeks} weeks.", "{weeks} more weeks would be good."), 4)},
@@ -275,9 +275,9 @@ ERRANDS = (
     Tool(
         "update_ticket", "support", "Change the status of a ticket.",
         {"ticket_id": P(TICKET, "ticket number", "Number of the ticket."), "status": P(STATUS, "status", "The new status.")},
-        {"comment": P(ISSUE, "comment", "A comment for the ticket.", ("Add the comment {comment}.", "Comment on it: {comment}."))},
+        {"comment": P(ISSUE, "comment", "A comment for the ticket.", ("Add the comment {comment}.", "The comment for it: {comment}."))},
         ("set ticket {ticket_id}[ to {status}]", "change the status of {ticket_id}[ to {status}]", "mark ticket {ticket_id}[ as {status}]", "{ticket_id} is {status} now; update it."),
-        {"status_now": Choice({"saved": ("saved",)})}, "The change to {ticket_id} is {status_now}.", each="ticket_id"),
+        {"status_now": Choice({"saved": ("saved",)})}, "The change to {ticket_id} is {status_now}."),
     Tool(
         "request_leave", "company", "Ask for days off work.",
         {"from": P(DAY, "first day", "First day off, as YYYY-MM-DD."), "to": P(DAY, "last day", "Last day off, as YYYY-MM-DD."), "kind": P(Choice({"vacation": ("vacation", "holiday"), "parental": ("parental leave",), "training": ("training",), "unpaid": ("unpaid leave",)}, "kind", "type"), "kind of leave", "Kind of leave.")},
@@ -314,5 +314,5 @@ ERRANDS = (
         "find_colleague", "company", "Find out who in the company knows about a topic.",
         {"topic": P(TOPIC, "topic", "The topic.")}, {"office": P(CITY, "office", "Only people at this office.", ("It should be somebody from the office in {office}.", "I am thinking of the office in {office}."))},
         ("Who in the company knows about {topic}?", "find a colleague who knows about {topic}", "Which colleague can I ask about {topic}?"),
-        {"name": FULL_NAME}, "{name} knows about {topic}.", each="topic"),
+        {"name": FULL_NAME}, "{name} knows about {topic}."),
 )  # fmt: skip
