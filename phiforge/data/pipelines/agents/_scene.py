@@ -18,7 +18,7 @@ from phiforge.records import ToolCall
 STYLES = ("snake", "snake", "camel", "server")
 
 
-def _named(tool: Tool, style: str) -> str:
+def named(tool: Tool, style: str) -> str:
     """The tool's name as some program would write it: get_weather, getWeather or weather__get_weather."""
     if style == "camel":
         first, *rest = tool.name.split("_")
@@ -26,7 +26,7 @@ def _named(tool: Tool, style: str) -> str:
     return f"{tool.domain}__{tool.name}" if style == "server" else tool.name
 
 
-BOXES = {style: tuple(tool.called(_named(tool, style)) for tool in DAILY + ERRANDS) for style in sorted(set(STYLES))}
+BOXES = {style: tuple(tool.called(named(tool, style)) for tool in DAILY + ERRANDS) for style in sorted(set(STYLES))}
 BY_NAME = {tool.name: tool for box in BOXES.values() for tool in box}
 
 
@@ -42,14 +42,14 @@ class Scene(NamedTuple):
         return str(self.today)
 
 
-def scene(draw: Draw) -> Scene:
-    """A scene, with the day in its system message."""
+def scene(draw: Draw, style: str = "") -> Scene:
+    """A scene, with the day in its system message; tools are named in any style, or this one."""
     today = date(2025, 1, 1) + timedelta(draw.between(0, 1000))
     weekday, month = WEEKDAYS[today.weekday()], MONTHS[today.month - 1]
     written = draw.pick((f"{weekday}, {today.day} {month} {today.year}", f"{weekday}, {today}", f"{today} ({weekday})", f"{weekday}, {month} {today.day}, {today.year}"))  # fmt: skip
     who = draw.pick(PEOPLE)
     system = " ".join(part for part in (draw.pick(_SYSTEMS).format(who=who), draw.pick(_DATES).format(written), draw.pick(_RULES)) if part)  # fmt: skip
-    return Scene(today, BOXES[draw.pick(STYLES)], system)
+    return Scene(today, BOXES[style or draw.pick(STYLES)], system)
 
 
 _SYSTEMS = ("You are a helpful assistant with some tools.", "You are {who}'s assistant.", "You help {who} with everyday matters.", "You are an assistant that can call functions.", "You assist {who}; tools are listed below.", "You are a careful assistant.", "You work for {who} and have a few tools.",
@@ -58,12 +58,14 @@ _DATES = ("Today is {}.", "The date is {}.", "Today's date: {}.", "It is {}.", "
 _RULES = ("", "", "", "", "Never guess an argument.", "Call a function only if it fits.", "Ask if something that you need is missing.", "Do not fill in optional arguments that nobody mentioned.", "Be brief.", "Dates are written as YYYY-MM-DD.", "Use what the user says, word for word.")  # fmt: skip
 
 
-def distractors(draw: Draw, scene: Scene, wanted: list[Tool], n: int, near: float) -> list[Tool]:
-    """The wanted tools and others, `n` in all, in no order. A share `near` of the others is of their domains."""
+def distractors(draw: Draw, scene: Scene, wanted: list[Tool], n: int, near: float | None) -> list[Tool]:
+    """The wanted tools and others, `n` in all, in no order. A share `near` of the others is of their domains, none if it is None."""
     names, domains = [tool.name for tool in wanted], [tool.domain for tool in wanted]
     others = [tool for tool in scene.box if tool.name not in names and not tool.broad]
     close = [tool for tool in others if tool.domain in domains]
     missing = max(0, n - len(wanted))
+    if near is None:
+        return draw.shuffled([*wanted, *draw.sample([tool for tool in others if tool not in close], missing)])
     taken = draw.sample(close, min(len(close), round(missing * near)))
     far = [tool for tool in others if tool not in taken]
     return draw.shuffled([*wanted, *taken, *draw.sample(far, missing - len(taken))])

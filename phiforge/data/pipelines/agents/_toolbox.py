@@ -172,20 +172,28 @@ def _pattern(text: str, params: Mapping[str, Param], number: int = -1) -> str:
     return f"(?<![\\w-])(?i:{whole[0]}){whole[1:]}(?![\\w-])" if whole[0].isalpha() else whole
 
 
-def ask(draw: Draw, tool: Tool, args: Args, today: date, polite: bool = True) -> Request:
-    """A request for a call with these arguments. Required ones may be missing."""
+def phrase(draw: Draw, tool: Tool, args: Args, today: date) -> tuple[Form, dict[str, str]]:
+    """A form that can say these arguments, of which required ones may be missing, and how each is put."""
     able = [
         form
         for form in tool.forms
         if form.fixed <= args.keys() and all(name in form.gaps or tool.params[name].also for name in args)
     ]
-    form = draw.pick(able)
-    said = {name: tool.params[name].kind.say(value, draw, today) for name, value in args.items()}
+    return draw.pick(able), {name: tool.params[name].kind.say(value, draw, today) for name, value in args.items()}
+
+
+def ask(draw: Draw, tool: Tool, args: Args, today: date) -> Request:
+    """A request for a call with these arguments."""
+    form, said = phrase(draw, tool, args, today)
     body = form.said(said)
-    first = _order(draw, body) if form.is_order and polite else _sentence(body, form.is_order)
-    more = [draw.pick(tool.params[name].also).format(**{name: said[name]}) for name in args if name not in form.gaps]
+    first = order(draw, body) if form.is_order else f"{body[0].upper()}{body[1:]}"
     template = f"{tool.family} {tool.forms.index(form)}"
-    return Request(" ".join([first, *draw.shuffled(more)]), template, said)
+    return Request(" ".join([first, *asides(draw, tool, form, said)]), template, said)
+
+
+def asides(draw: Draw, tool: Tool, form: Form, said: Mapping[str, str]) -> list[str]:
+    """Sentences for what a form has no gap for."""
+    return draw.shuffled([draw.pick(tool.params[name].also).format(**{name: said[name]}) for name in said if name not in form.gaps])  # fmt: skip
 
 
 def askable(tool: Tool, args: Args) -> bool:
@@ -226,17 +234,7 @@ def answer(calls: Sequence[tuple[Tool, Args]]) -> str:
     return json.dumps([expected(tool, args) for tool, args in calls], ensure_ascii=False)
 
 
-def lower(text: str) -> str:
-    """A text with a small first letter."""
-    return f"{text[0].lower()}{text[1:]}"
-
-
-def _sentence(body: str, is_order: bool) -> str:
-    body = f"{body[0].upper()}{body[1:]}"
-    return f"{body}." if is_order else body
-
-
-def _order(draw: Draw, body: str) -> str:
+def order(draw: Draw, body: str) -> str:
     """Something to be done as a sentence: an order, a plea, a question or a wish."""
     form = draw.pick(_ORDERS)
     made = form.format(body)
