@@ -61,7 +61,7 @@ def _list(args: argparse.Namespace) -> int:
 def _about(pipeline: Any) -> dict[str, Any]:
     names = ("name", "summary", "needs", "verifier", "stages", "knobs", "version")
     about = {name: getattr(pipeline, name) for name in names}
-    return about | ({"seeds": pipeline.seeds} if pipeline.needs == "a teacher" else {})
+    return about | ({"seeds": pipeline.seeds} if pipeline.seeds else {})
 
 
 def _declare_rows(parser: argparse.ArgumentParser, rows: int) -> None:
@@ -89,9 +89,10 @@ def _show(args: argparse.Namespace) -> int:
     if args.json:
         return _print_json({**_about(pipeline), "rows": made})
     print(f"{pipeline.name}: {pipeline.summary}.")
-    print(f"needs {pipeline.needs}; verified by {pipeline.verifier or 'its stages'}; {pipeline.knobs}")
+    starts = f"; starts from {pipeline.seeds}" if pipeline.seeds else ""
+    print(f"needs {pipeline.needs}{starts}; verified by {pipeline.verifier or 'its stages'}; {pipeline.knobs}")
     if not isinstance(pipeline, Solver):
-        print(f"stages: {', '.join(pipeline.stages)}; starts from {pipeline.seeds}")
+        print(f"stages: {', '.join(pipeline.stages)}")
         print(f"Rows: phiforge data run {pipeline.name} --rows 3 --out DIR")
     for row in made:
         print("\n" + "─" * 80)
@@ -115,7 +116,9 @@ def _declare_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core)")
     taught = parser.add_argument_group("pipelines that need a teacher")
     taught.add_argument(
-        "--seeds", default="", help="JSONL, Parquet, CSV, a text or a folder of texts (default: our own)"
+        "--seeds",
+        default="",
+        help="JSONL, Parquet, CSV, or documents: text, HTML, PDF, TeX or EPUB, or a folder of them (default: our own)",
     )
     taught.add_argument("--column", default="text", help="the column that holds a seed's text (default: %(default)s)")
     taught.add_argument("--licence", default="", help="of the seeds; goes into every row made of them")
@@ -230,9 +233,14 @@ def _card(args: argparse.Namespace) -> int:
 
 
 def _declare_curate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", help="a folder or file of rows; with --text, documents as JSONL, Parquet or CSV")
+    parser.add_argument(
+        "source",
+        help="a folder or file of rows; a folder of documents (text, HTML, PDF, TeX, EPUB); with --text, JSONL, Parquet or CSV",
+    )
     parser.add_argument("-o", "--out", required=True, help="what is kept, the rejects and the report go here")
-    parser.add_argument("--text", metavar="COLUMN", help="the source is documents, and this column is their text")
+    parser.add_argument(
+        "--text", metavar="COLUMN", help="the source is a file of documents, and this column is their text"
+    )
     parser.add_argument("--languages", default="", help="keep these only, as en,de (default: all)")
     parser.add_argument("--against", nargs="+", default=[], metavar="FILE", help="benchmarks that may not be in it")
     parser.add_argument("--near", type=float, default=0.75, help="near-duplicates from here on; 1 and over: none")
@@ -249,7 +257,7 @@ def _curate(args: argparse.Namespace) -> int:
     from phiforge.data.curate.pii import Scrub
     from phiforge.data.curate.quality import Quality
 
-    source = filters.Documents(args.source, args.text) if args.text else filters.Rows(args.source)
+    source = filters.opened(args.source, args.text)
     items = [item for path in args.against for item in read_items(path)]
     leaks = Decontaminator(items) if items else None
     chain = filters.standard(languages=args.languages.split(",") if args.languages else (), decontaminator=leaks)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LEVELS = (1, 2, 3, 4, 5)
 
-SeedKind = Literal["passages", "problems", "code", "topics", "trivia", "requests"]
+SeedKind = Literal["passages", "problems", "annotated", "code", "topics", "trivia", "requests"]
 
 
 @dataclass(kw_only=True)
@@ -54,10 +54,14 @@ class Pipeline:
 
 @dataclass
 class Solver(Pipeline):
-    """A generator with an independent solver: every row is proven, and none needs a language model."""
+    """A generator with an independent solver: every row is proven, and none needs a language model.
 
-    make: Callable[[Draw, int], Draft]
+    Where it has `seeds`, each row is made of one of them, which `make` is given after the level.
+    """
+
+    make: Callable[..., Draft]
     solve: Callable[[dict[str, Any]], str]
+    seeds: SeedKind | None = field(default=None, kw_only=True)
     needs: ClassVar[str] = "no model"
 
 

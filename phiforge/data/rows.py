@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phiforge import verify
+from phiforge.data import seeds as seedbed
 from phiforge.data.draft import LENGTHS, Length, respond
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import LEVELS, Reject, Solver, Taught
@@ -37,17 +39,23 @@ class Unfit(Exception):
     """Raised in `make`: these draws make no sensible row, draw others."""
 
 
-def make_row(pipeline: Solver, number: int, options: Options, seen: set[str] | None = None) -> Example | Reject:
+def make_row(
+    pipeline: Solver, number: int, options: Options, seen: set[str] | None = None, seeds: Sequence[Seed] = ()
+) -> Example | Reject:
     """Row `number` of a pipeline, proven; the same for the same arguments anywhere.
 
-    A question that is in `seen` already is drawn again; the question made is added to it.
+    A question that is in `seen` already is drawn again; the question made is added to it. A pipeline that starts from
+    seeds takes one of `seeds`, or of our own where there are none.
     """
+    if pipeline.seeds and not seeds:
+        seeds = _own(pipeline.seeds)
     for attempt in range(ATTEMPTS):
         draw = Draw.of(options.seed, pipeline.name, number, attempt)
         level = options.level or draw.pick(LEVELS)
         length: Any = draw.pick(LENGTHS) if options.length == "mixed" else options.length
         try:
-            draft = pipeline.make(draw, level)
+            seed = draw.pick(seeds) if pipeline.seeds else None
+            draft = pipeline.make(draw, level, seed) if seed else pipeline.make(draw, level)
         except Unfit:
             continue
         problem = draft.problem(f"{pipeline.name}/{options.seed}/{number}", level=level, length=length)
@@ -56,13 +64,21 @@ def make_row(pipeline: Solver, number: int, options: Options, seen: set[str] | N
                 continue
             seen.add(asked)
         source = f"phiforge.data/{pipeline.name}@{pipeline.version}"
-        provenance = Provenance(source, seeds=[f"seed {options.seed}, row {number}, draw {attempt}"], licence=LICENCE)
+        drawn = [f"seed {options.seed}, row {number}, draw {attempt}"]
+        if seed is None:
+            provenance = Provenance(source, seeds=drawn, licence=LICENCE)
+        else:
+            about = {"seed source": seed.source}
+            provenance = Provenance(source, seeds=[seed.id, *drawn], licence=seed.licence, metadata=about)
         example = Example(problem, respond(draft, length, draw), provenance)
         verdict = prove(pipeline, example)
         if verdict.correct:
             return example
         return Reject(verdict.reason, {"problem": question(problem), "answer": draft.answer, "facts": draft.facts})
     return Reject("no new row in any draw", {"number": number})
+
+
+_own = cache(seedbed.own)
 
 
 async def taught_rows(

@@ -16,7 +16,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,7 +48,8 @@ class TeacherChoice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Make(Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows of some pipelines. `rows` of each: of solver pipelines as many, of taught ones as many seeds."""
+    """Rows of some pipelines. `rows` of each: of solver pipelines as many, of taught ones as many seeds. `seeds` are for those
+    that start from some."""
 
     pipelines: list[str]
     rows: int = 1000
@@ -157,14 +158,15 @@ def plan(config: Config) -> Plan:
             if pipeline.name in jobs:
                 raise ValueError(f"{pipeline.name} is asked for twice; give it one [[make]]")
             rows = make.rows
-            if isinstance(pipeline, Taught):
-                rows = min(rows, len(_seeds(pipeline, make.seeds, make.column, make.licence)))
+            if pipeline.seeds:
+                found = _seeds(pipeline.seeds, make.seeds, make.column, make.licence)
+                rows = min(rows, len(found)) if isinstance(pipeline, Taught) else rows
             jobs[pipeline.name] = Job(
                 pipeline.name,
                 pipeline.version,
                 rows,
                 Options(config.seed, make.level, make.length),
-                *(make.seeds, make.column, make.licence) if isinstance(pipeline, Taught) else (),
+                *(make.seeds, make.column, make.licence) if pipeline.seeds else (),
             )
     return Plan(config, list(jobs.values()))
 
@@ -300,7 +302,7 @@ class Worker:
         if self.teacher is None:
             cache = self.choice.cache or self.place.path("teacher.sqlite")
             self.teacher = Teacher.open(self.choice, cache)
-        seeds = _seeds(pipeline, job.seeds, job.column, job.licence)[first : first + count]
+        seeds = _seeds(pipeline.seeds, job.seeds, job.column, job.licence)[first : first + count]
         before = self.teacher.used()
         rows, rejects = asyncio.run(taught_rows(pipeline, self.teacher, seeds, job.options))
         used = {key: value - before[key] for key, value in self.teacher.used().items()}
@@ -309,8 +311,9 @@ class Worker:
 
 def _solver_batch(pipeline: Solver, job: Job, first: int, count: int) -> Batch:
     batch, seen = Batch([], [], 0.0), set[str]()
+    seeds = _seeds(pipeline.seeds, job.seeds, job.column, job.licence) if pipeline.seeds else []
     for number in range(first, first + count):
-        made = make_row(pipeline, number, job.options, seen)
+        made = make_row(pipeline, number, job.options, seen, seeds)
         if isinstance(made, Example):
             batch.rows.append(made)
         else:
@@ -318,8 +321,9 @@ def _solver_batch(pipeline: Solver, job: Job, first: int, count: int) -> Batch:
     return batch
 
 
-def _seeds(pipeline: Taught, path: str, column: str, licence: str) -> list[seedbed.Seed]:
-    return seedbed.read(path, column, licence) if path else seedbed.own(pipeline.seeds)
+@lru_cache(maxsize=4)
+def _seeds(kind: str, path: str, column: str, licence: str) -> list[seedbed.Seed]:
+    return seedbed.read(path, column, licence) if path else seedbed.own(kind)
 
 
 def _batch_name(pipeline: str, first: int) -> str:

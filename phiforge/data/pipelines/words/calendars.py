@@ -239,7 +239,7 @@ def _later_date(draw: Draw, level: int) -> Draft:
             )
         )
     ]
-    said, parts = _count_up(start, end)
+    _, parts = _count_up(start, end)
     steps: list[Step] = []
     left = n
     year, month = start.year, start.month
