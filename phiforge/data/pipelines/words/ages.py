@@ -215,12 +215,10 @@ def _shift(draw: Draw, level: int) -> Draft:
     """k times as old years ago, m times in some years."""
     one, two = people(draw, 2)
     while True:
-        k, m = draw.between(3, 6), draw.between(2, 4)
-        young, old = draw.between(3, 24), draw.between(12, 80)  # ages at the earlier time
-        if k <= m or old != k * young:
-            continue
-        years = draw.between(2, 30)
-        if old + years == m * (young + years) and old + years < 95:
+        k, m, young = draw.between(3, 6), draw.between(2, 4), draw.between(3, 18)  # young: at the earlier time
+        years, rest = divmod((k - m) * young, m - 1)  # k y + years = m (y + years)
+        old = k * young
+        if k > m and not rest and old + years < 95:
             break
     ago = draw.between(0, min(years, 9))
     ahead = years - ago

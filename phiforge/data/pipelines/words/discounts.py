@@ -224,7 +224,9 @@ def _free(draw: Draw, level: int) -> Draft:
 def _tax(draw: Draw, level: int) -> Draft:
     who, money, (what, price) = people(draw, 1)[0], draw.pick(CURRENCIES), _one(draw)
     p, tax = draw.pick((10, 20, 25, 30, 40, 50)), draw.pick((5, 10, 20, 25, 8, 12))
-    price = price // 1000 * 1000 + 1000
+    price += -price % 1000
+    while price * (100 - p) * (100 + tax) % 10_000:  # no fractions of a hundredth
+        price += 1000
     net = price * (100 - p) // 100
     paid = net + net * tax // 100
     extra = asides(draw, level, who, "m")

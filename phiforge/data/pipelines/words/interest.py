@@ -398,7 +398,8 @@ def _double(draw: Draw, level: int) -> Draft:
 
 
 def solve(facts: dict[str, Any]) -> str:
-    kind, rate = facts["kind"], facts["rate"]
+    kind = facts["kind"]
+    rate: Any = facts["rate"]
     if kind in ("simple", "months"):
         each = Fraction(facts["capital"] * rate, 100)
         interest = (
@@ -409,7 +410,7 @@ def solve(facts: dict[str, Any]) -> str:
         return decimal(interest + facts["capital"] if facts.get("end") else interest)
     if kind == "rate":
         for unknown in range(1, 100):
-            r, y = (rate, unknown) if rate is not None else (unknown, facts["years"])
+            r, y = (rate, unknown) if facts["years"] is None else (unknown, facts["years"])
             if facts["capital"] * r * y == 100 * facts["interest"]:
                 return str(unknown)
     if kind == "capital":

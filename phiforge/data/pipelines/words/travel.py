@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import asides, decimal, known, told
+from phiforge.data.rows import Unfit
 from phiforge.data.words import Person, people
 
 # How someone travels, with the least and the highest speed in kilometres an hour.
@@ -429,17 +431,21 @@ def _legs(draw: Draw, level: int) -> Draft:
     )  # fmt: skip
 
 
+@cache
+def _harmonic(low: int, high: int) -> list[tuple[int, int]]:
+    """Pairs of speeds of which the average, there and back, is whole."""
+    speeds = range(low, high + 1)
+    return [(a, b) for a in speeds for b in speeds if a != b and 2 * a * b % (a + b) == 0]
+
+
 def _average(draw: Draw, level: int) -> Draft:
     """There at one speed, back at another: the average is not the mean."""
     who = people(draw, 1)[0]
     verb, how, low, high, start, goal = _trip(draw)
-    while True:
-        a, b = draw.between(low, high), draw.between(low, high)
-        if a != b and 2 * a * b % (a + b) == 0:
-            break
-        if draw.chance(0.002):
-            a, b = 12, 4
-            break
+    pairs = _harmonic(low, high)
+    if not pairs:
+        raise Unfit("no two speeds of this kind have a whole average")
+    a, b = draw.pick(pairs)
     average = 2 * a * b // (a + b)
     extra = asides(draw, level, who, "td")
     facts = [
@@ -509,17 +515,17 @@ def _fuel(draw: Draw, level: int) -> Draft:
 
 def _covered(speed: int, km: Fraction | int) -> int:
     """The minutes until so many kilometres are covered, by watching the clock."""
-    minutes, way = 0, Fraction(0)
-    while way < km:
-        minutes, way = minutes + 1, way + Fraction(speed, 60)
-    assert way == km
+    minutes, way = 0, 0  # the way in sixtieths of a kilometre
+    while way < 60 * km:
+        minutes, way = minutes + 1, way + speed
+    assert way == 60 * km
     return minutes
 
 
 def solve(facts: dict[str, Any]) -> str:
     kind = facts["kind"]
     if kind == "distance":
-        return str(sum(Fraction(facts["speed"], 60) for _ in range(facts["minutes"])))
+        return str(Fraction(sum(facts["speed"] for _ in range(facts["minutes"])), 60))
     if kind == "time":
         return str(_covered(facts["speed"], facts["km"]))
     if kind == "speed":

@@ -1,0 +1,118 @@
+"""Word problems as a whole: varied beyond their numbers, quick to make, and rewrites of annotated sets that stay true."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from phiforge.data import pipeline as registry
+from phiforge.data import seeds
+from phiforge.data.curate import duplicates
+from phiforge.data.pipeline import Solver
+from phiforge.data.pipelines.words._annotated import read
+from phiforge.data.rows import Options, Unfit, make_row, question
+from phiforge.data.seeds import Seed
+from phiforge.records import Example
+
+WORDS = [name for name in registry.names() if name.startswith("words.")]
+GSM8K = Path(__file__).parents[2] / "shared/data/gsm8k/train.jsonl"
+
+
+def rows(n: int, name: str, given: list[Seed] | None = None) -> list[Example]:
+    pipeline = registry.get(name)
+    assert isinstance(pipeline, Solver)
+    seen = set[str]()
+    made = [make_row(pipeline, i, Options(), seen, given or ()) for i in range(n)]
+    kept = [row for row in made if isinstance(row, Example)]
+    assert len(kept) == n, [row for row in made if not isinstance(row, Example)][:3]
+    return kept
+
+
+def varied_enough(made: list[Example]) -> None:
+    assert duplicates.near_share(question(row.problem) for row in made) < 0.02
+    templates = Counter((row.provenance.source, row.problem.metadata["template"]) for row in made if row.provenance)
+    assert max(templates.values()) < 0.05 * len(made)
+
+
+def test_there_are_word_problems_of_many_kinds() -> None:
+    assert len(WORDS) >= 13
+
+
+def test_word_problems_are_varied() -> None:
+    varied_enough([row for name in WORDS for row in rows(200, name)])
+
+
+@pytest.mark.slow
+def test_twenty_thousand_word_problems_are_varied() -> None:
+    varied_enough([row for name in WORDS for row in rows(-(-20_000 // len(WORDS)), name)])
+
+
+# --- rewrites of annotated problems ---------------------------------------------------------------------------------------
+
+PENS = "Ana has 6 boxes with 15 pens each. She gives 20 pens away. How many pens are left?"
+SOLVED = "Ana has 6*15=<<6*15=90>>90 pens.\nThere are 90-20=<<90-20=70>>70 left.\n#### 70"
+
+
+def test_a_variant_says_in_its_question_what_its_solution_uses() -> None:
+    for row in rows(150, "words.varied", [Seed(id="pens", text=PENS, answer=SOLVED, licence="CC0-1.0")]):
+        found = re.fullmatch(
+            r"(\w+) has (\d+) boxes with (\d+) pens each. She gives (\d+) pens away. How many pens are left\?",
+            row.problem.messages[0].text,
+        )
+        assert found
+        name, boxes, each, away = found.group(1), *map(int, found.groups()[1:])
+        left = boxes * each - away
+        assert left > 0
+        assert row.problem.answer == str(left)
+        assert row.problem.metadata["annotated"] == (
+            f"{name} has {boxes}*{each}=<<{boxes}*{each}={boxes * each}>>{boxes * each} pens.\n"
+            f"There are {boxes * each}-{away}=<<{boxes * each}-{away}={left}>>{left} left.\n#### {left}"
+        )
+        assert row.provenance
+        assert row.provenance.licence == "CC0-1.0"
+        assert row.provenance.seeds[0] == "pens"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("Ana has 3 pens.", "She has 3 pens.\n#### 3", "no calculator annotations"),
+        ("Ana invites 5 friends; each of them all gets 4 rolls.", "6*4=<<6*4=24>>24, 24-5=<<24-5=19>>19\n#### 19", "may come from"),
+        ("Ana has 3 bags of 4 and 12 more.", "3*4=<<3*4=12>>12, 12+12=<<12+12=24>>24\n#### 24", "told apart"),
+        ("Ana has 7 pens and buys 9.", "7+9=<<7+9=17>>17\n#### 17", "rounded or wrong"),
+        ("Ana has 7 pens and buys 9.", "7+9=<<7+9=16>>16\n#### 18", "not the result"),
+        ("Ana has 7 pens and buys 9.", "7**9=<<7**9=40353607>>\n#### 40353607", "computed|arithmetic"),
+        ("Ana has three pens of 3 colours.", "3*2=<<3*2=6>>6\n#### 6", "uses a number"),
+        ("The 3 floors have 8 rooms; the third floor is empty.", "3-1=<<3-1=2>>2, 2*8=<<2*8=16>>16\n#### 16", "uses a number"),
+        ("Ana shares 9 pens among 3 and gives each 17 cents.", "9/3=<<9/3=3>>3, 3*17=<<3*17=51>>51\n#### 51", "told apart"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_varied_says_why(question: str, answer: str, reason: str) -> None:
+    with pytest.raises(Unfit, match=reason):
+        read(question, answer)
+
+
+def test_prices_percentages_and_thousands_keep_their_form() -> None:
+    text = "A shop sells 1,200 caps at 2.50 euros with a discount of 20%. How many euros is that?"
+    answer = "1200*2.50=<<1200*2.50=3000>>3,000 euros.\nOff: 3000*20/100=<<3000*20/100=600>>600.\n3000-600=<<3000-600=2400>>2400\n#### 2400"
+    for row in rows(60, "words.varied", [Seed(id="caps", text=text, answer=answer)]):
+        asked = row.problem.messages[0].text
+        found = re.search(r"sells (\S+) caps at (\d+\.\d\d) euros with a discount of (\d+)%", asked)
+        assert found, asked
+        caps, price, off = int(found.group(1).replace(",", "")), Fraction(found.group(2)), int(found.group(3))
+        assert off <= 100
+        assert ("," in found.group(1)) == (caps >= 1000)
+        assert Fraction(row.problem.answer) == caps * price * (100 - off) / 100
+
+
+@pytest.mark.skipif(not GSM8K.exists(), reason="no GSM8K here")
+def test_rewrites_of_gsm8k_hold() -> None:
+    given = seeds.read(str(GSM8K), "question")[:400]
+    made = rows(300, "words.varied", given)
+    originals = {seed.text for seed in given}
+    assert not originals & {question(row.problem) for row in made}
+    assert len({row.problem.metadata["varied from"] for row in made}) > 80
