@@ -39,11 +39,11 @@ _PROJECTS = (
 
 def make(draw: Draw, level: int) -> Draft:
     kinds = (
-        (_order, _project, _most, _meeting),
-        (_order, _project, _rooms, _most, _meeting),
-        (_order, _project, _rooms, _most, _meeting, _deadlines),
-        (_order, _order, _project, _rooms, _most, _meeting, _deadlines),
-        (_order, _order, _project, _rooms, _most, _meeting, _deadlines),
+        (_order, _project, _project, _most, _meeting),
+        (_order, _project, _project, _rooms, _most, _meeting),
+        (_order, _project, _project, _rooms, _most, _meeting, _deadlines),
+        (_order, _order, _project, _project, _rooms, _most, _meeting, _deadlines),
+        (_order, _order, _project, _project, _rooms, _most, _meeting, _deadlines),
     )
     return draw.pick(kinds[level - 1])(draw, level)
 
