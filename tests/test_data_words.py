@@ -81,7 +81,7 @@ def test_a_variant_says_in_its_question_what_its_solution_uses() -> None:
     ("question", "answer", "reason"),
     [
         ("Ana has 3 pens.", "She has 3 pens.\n#### 3", "no calculator annotations"),
-        ("Ana invites 5 friends; each of them all gets 4 rolls.", "6*4=<<6*4=24>>24, 24-5=<<24-5=19>>19\n#### 19", "may come from"),
+        ("Ana invites 5 friends; everyone gets 4 rolls.", "6*4=<<6*4=24>>24, 24-5=<<24-5=19>>19\n#### 19", "may come from"),
         ("Ana has 3 bags of 4 and 12 more.", "3*4=<<3*4=12>>12, 12+12=<<12+12=24>>24\n#### 24", "told apart"),
         ("Ana has 7 pens and buys 9.", "7+9=<<7+9=17>>17\n#### 17", "rounded or wrong"),
         ("Ana has 7 pens and buys 9.", "7+9=<<7+9=16>>16\n#### 18", "not the result"),
@@ -98,7 +98,10 @@ def test_what_cannot_be_varied_says_why(question: str, answer: str, reason: str)
 
 def test_prices_percentages_and_thousands_keep_their_form() -> None:
     text = "A shop sells 1,200 caps at 2.50 euros with a discount of 20%. How many euros is that?"
-    answer = "1200*2.50=<<1200*2.50=3000>>3,000 euros.\nOff: 3000*20/100=<<3000*20/100=600>>600.\n3000-600=<<3000-600=2400>>2400\n#### 2400"
+    answer = (
+        "1200*2.50=<<1200*2.50=3000>>3,000 euros.\nOff: 3000*20/100=<<3000*20/100=600>>600.\n"
+        "3000-600=<<3000-600=2400>>2400\n#### 2400"
+    )
     for row in rows(60, "words.varied", [Seed(id="caps", text=text, answer=answer)]):
         asked = row.problem.messages[0].text
         found = re.search(r"sells (\S+) caps at (\d+\.\d\d) euros with a discount of (\d+)%", asked)

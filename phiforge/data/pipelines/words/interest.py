@@ -403,14 +403,14 @@ def solve(facts: dict[str, Any]) -> str:
     if kind in ("simple", "months"):
         each = Fraction(facts["capital"] * rate, 100)
         interest = (
-            sum((each for _ in range(facts["years"])), Fraction(0))
+            sum([each] * facts["years"], Fraction(0))
             if kind == "simple"
             else each / 12 * facts["months"]
         )
         return decimal(interest + facts["capital"] if facts.get("end") else interest)
     if kind == "rate":
         for unknown in range(1, 100):
-            r, y = (rate, unknown) if facts["years"] is None else (unknown, facts["years"])
+            r, y = (rate, unknown) if facts.get("years") is None else (unknown, facts["years"])
             if facts["capital"] * r * y == 100 * facts["interest"]:
                 return str(unknown)
     if kind == "capital":
