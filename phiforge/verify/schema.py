@@ -2,7 +2,8 @@
 
 `Problem.answer` is a JSON array of the expected calls, `[]` for none. A call is {"name", "arguments"}, or {"name", "accept"}
 with a list of right values for each parameter, in which "" means that it may be left out. Where the answer is an object
-instead, nothing may be called: {"ask": [words]} wants a question with one of the words, {"say": [texts]} all of the texts.
+instead, nothing may be called: {"ask": [words]} wants a question with one of the words, {"ask": [[words], …]} with one of
+each list, and {"say": [texts]} wants all of the texts.
 `verifier_args`:
     tools     the definitions, OpenAI's or flat ones; with them arguments are validated first
     ordered   True where the calls have to come in this order
@@ -145,8 +146,11 @@ def _expected(answer: str) -> tuple[list[Call], dict[str, list[str]]]:
 
 def _unsaid(shown: str, words: dict[str, list[str]]) -> str:
     """Which expected words a response lacks; empty if it has them."""
-    if "ask" in words and not any(_holds(part, word) for part in _QUESTION.findall(shown) for word in words["ask"]):
-        return f"nothing is asked about {' or '.join(map(str, words['ask']))}"[:120]
+    asked: list[Any] = words.get("ask", [])
+    questions = " ".join(_QUESTION.findall(shown))
+    for group in cast(list[list[Any]], asked if asked and isinstance(asked[0], list) else [asked] * bool(asked)):
+        if not any(_holds(questions, word) for word in group):
+            return f"nothing is asked about {' or '.join(map(str, group))}"[:120]
     return next((f"{text} is not said" for text in words.get("say", ()) if not _holds(shown, text)), "")
 
 

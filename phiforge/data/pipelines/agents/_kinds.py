@@ -32,7 +32,7 @@ LANGUAGE = Choice(
     "language",
 )  # fmt: skip
 CURRENCY = Choice(
-    {"EUR": ("euros", "EUR"), "USD": ("US dollars", "USD"), "GBP": ("British pounds", "GBP"), "CHF": ("Swiss francs", "CHF"), "JPY": ("Japanese yen", "JPY"),
+    {"EUR": ("euros", "EUR"), "USD": ("US dollars", "USD"), "GBP": ("British pounds", "GBP"), "CHF": ("Swiss francs", "CHF"),
      "SEK": ("Swedish kronor", "SEK"), "PLN": ("Polish zloty", "PLN"), "INR": ("Indian rupees", "INR"), "CAD": ("Canadian dollars", "CAD"), "NOK": ("Norwegian kroner", "NOK")},
     "currency",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -184,7 +185,7 @@ _REMARKS = (
 )
 
 
-def as_result(tool: Tool, args: Args, draw: Draw, today: date) -> dict[str, Any]:
+def as_result(tool: Tool, draw: Draw, today: date) -> dict[str, Any]:
     """What comes back from a call."""
     return {name: kind.draw(draw, today) for name, kind in tool.gives.items()}
 
@@ -192,5 +193,5 @@ def as_result(tool: Tool, args: Args, draw: Draw, today: date) -> dict[str, Any]
 def told(tool: Tool, said: dict[str, str], result: dict[str, Any], draw: Draw, today: date) -> str:
     """The sentence that tells a result."""
     shown = {name: str(value) if name not in tool.gives else tool.gives[name].say(value, draw, today) for name, value in result.items()}  # fmt: skip
-    text = tool.reply.format(**{**said, **shown})
+    text = re.sub(r"\bmy\b", "your", tool.reply.format(**{**said, **shown}))
     return f"{text[0].upper()}{text[1:]}"

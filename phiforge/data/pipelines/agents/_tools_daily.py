@@ -72,7 +72,7 @@ DAILY = (
         {"to": P(Several(Email(), 1, 2), "recipient's address", "Addresses of the recipients."), "subject": P(SUBJECT, "subject", "The subject line."), "body": P(MESSAGE, "text of the mail", "The text of the mail.")},
         {"priority": P(Choice({"high": ("high",), "low": ("low",)}, "priority"), "priority", "Priority of the mail.", ("Its priority is {priority}.", "Give it {priority} priority.")),
          "read_receipt": P(Choice({True: ("with a read receipt",), False: ("without a read receipt",)}), "read receipt", "Whether to ask for a read receipt.", ("Send it {read_receipt}.",))},
-        ("send an email[ to {to}][ with the subject {subject}][ and the text {body}]", "mail {to}[ under the subject {subject}][: {body}]", "write a mail[ to {to}][, subject {subject}][, saying {body}]", "email {to}[ about {subject}][ with this text: {body}]"),
+        ("send an email[ to {to}][, subject {subject}][, text {body}]", "mail {to}[ under the subject {subject}][: {body}]", "write a mail[ to {to}][, subject {subject}][, saying {body}]", "email {to}[ about {subject}][ with this text: {body}]"),
         {"message_id": Code("M-####")}, "The mail with the subject {subject} is sent."),
     Tool(
         "search_mail", "mail", "Search the user's mailbox.",
@@ -101,7 +101,7 @@ DAILY = (
         "move_event", "calendar", "Move an event of the calendar to another time.",
         {"event_id": P(EVENT_ID, "event's id", "The id of the event."), "date": P(WHEN, "new date", "The new day, as YYYY-MM-DD."), "start": P(TIME, "new start time", "The new start, as HH:MM.")},
         {"notify": P(Choice({True: ("Tell the other people about it", "Let the guests know"), False: ("Do not tell the other people about it", "Do not notify anybody")}), "notification", "Whether to tell the attendees.", ("{notify}.",))},
-        ("move the event {event_id}[ so that it takes place {date}][ at {start}]", "shift event {event_id}[ so that it is {date}][ at {start}]", "reschedule event {event_id}[, to be held {date}][ at {start}]", "Event {event_id} has to take place {date} at {start}: please move it."),
+        ("move the event {event_id}[; it should take place {date}][; let it start at {start}]", "reschedule event {event_id}[; I want it {date}][; it should start at {start}]", "shift event {event_id}[: it should be {date}][, with {start} as its start]", "Event {event_id} has to take place {date} at {start}: please move it."),
         {"status": Choice({"moved": ("moved",)})}, "Event {event_id} is {status}."),
     # --- contacts
     Tool(
@@ -168,7 +168,7 @@ DAILY = (
         "set_thermostat", "home", "Set the temperature of a room.",
         {"room": P(ROOM, "room", "Which room."), "degrees": P(Decimal(15, 25, 1), "temperature", "Wanted temperature in degrees Celsius.")},
         {"until": P(TIME, "end time", "Until when, as HH:MM.", ("Keep it like this until {until}.", "Only until {until}, though."))},
-        ("heat {room}[ to {degrees} degrees]", "set the thermostat in {room}[ to {degrees} degrees]", "I want {degrees} degrees in {room}.", "make {room}[ {degrees} degrees warm]"),
+        ("heat {room}[ to {degrees} degrees]", "set the thermostat in {room}[ to {degrees} degrees]", "I want {degrees} degrees in {room}.", "make {room} {degrees} degrees warm"),
         {"status": Choice({"heating": ("heating",)})}, "The thermostat in {room} is set to {degrees} degrees."),
     Tool(
         "lock_door", "home", "Lock or unlock a door of the home.",
@@ -203,7 +203,7 @@ DAILY = (
     Tool(
         "log_meal", "health", "Enter a meal into the food diary.",
         {"meal": P(MEAL, "meal", "Which meal."), "dish": P(DISH, "dish", "What was eaten."), "calories": P(Int(150, 950, 0, 5000), "calories", "How many kilocalories it had.")}, {},
-        ("I had {dish} for {meal}, {calories} calories; put it into my food diary.", "log {dish} for {meal}[ with {calories} calories]", "enter {dish}[ as my {meal}][, {calories} calories] in the food diary", "note in the food diary that I ate {dish}[ for {meal}][, {calories} calories]"),
+        ("I had {dish} for {meal}, {calories} calories; put it into my food diary.", "log {dish} for {meal}[ with {calories} calories]", "enter {dish} in the food diary[ as my {meal}][, {calories} calories]", "note in the food diary that I ate {dish}[ for {meal}][, {calories} calories]"),
         {"total": Int(900, 2400)}, "That makes {total} calories today."),
     Tool(
         "log_workout", "health", "Enter a workout into the training diary.",

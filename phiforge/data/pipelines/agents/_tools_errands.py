@@ -39,13 +39,13 @@ CABIN = Choice({"economy": ("economy",), "business": ("business class",), "first
 GUESTS = Record({"adults": Int(2, 4, 1, 9), "children": Int(2, 4, 0, 9)}, ("{adults} adults and {children} children", "{children} children and {adults} adults", "{adults} grown-ups with {children} children"), "how many", "who")  # fmt: skip
 DRIVER = Record(
     {"name": FULL_NAME, "age": Int(21, 74, 18, 99)},
-    ("{name}, aged {age}", "{name}, who is {age}", "{name} ({age} years old)"),
+    ("{name}, aged {age}", "{name} ({age} years old)"),
     "who",
     "driver",
 )
 ITEM = Record(
     {"dish": DISH, "quantity": Int(2, 5, 1, 50)},
-    ("{quantity} × {dish}", "{quantity} portions of {dish}"),
+    ("{quantity} portions of {dish}", "{quantity} servings of {dish}"),
     "what",
     "dish",
 )
@@ -172,7 +172,7 @@ ERRANDS = (
     Tool(
         "convert_currency", "bank", "Convert an amount of money at today's rate.",
         {"amount": P(Decimal(5, 5000), "amount", "The amount."), "from": P(CURRENCY, "currency", "ISO code of its currency."), "to": P(CURRENCY, "target currency", "ISO code of the wanted currency.")}, {},
-        ("How much is {amount} {from} in {to}?", "convert {amount} {from}[ into {to}]", "What do I get in {to} for {amount} {from}?", "turn {amount} {from}[ into {to}]"),
+        ("How much is {amount} {from} in {to}?", "convert {amount} {from}[ into {to}]", "What do I get in {to} for {amount} {from}?", "turn {amount} {from} into {to}"),
         {"result": Decimal(5, 9000)}, "That makes {result} {to}."),
     Tool(
         "get_stock_price", "bank", "Get the price of a company's share.",
@@ -204,7 +204,7 @@ ERRANDS = (
         "translate_text", "language", "Translate a text into another language.",
         {"text": P(SENTENCE, "text", "The text."), "to": P(LANGUAGE, "target language", "Code of the language to translate into.")},
         {"formal": P(Choice({True: ("formal", "polite"), False: ("informal", "casual")}), "tone", "Whether the tone is formal.", ("The tone should be {formal}.", "Make it {formal}."))},
-        ("translate {text}[ into {to}]", "How do I say {text} in {to}?", "put the words {text}[ into {to}]", "What is {text} in {to}?", "give me {text}[ in {to}]"),
+        ("translate {text}[ into {to}]", "How do I say {text} in {to}?", "put the words {text} into {to}", "What is {text} in {to}?", "give me {text}[ in {to}]"),
         {"characters": Int(10, 60)}, "The translation has {characters} characters."),
     Tool(
         "define_word", "language", "Look up a word in the dictionary.",
@@ -225,7 +225,7 @@ ERRANDS = (
     Tool(
         "convert_length", "conversion", "Convert a length from one unit into another.",
         {"value": P(Decimal(2, 400, 1), "value", "The number."), "from": P(UNIT, "unit", "Its unit."), "to": P(UNIT, "target unit", "The wanted unit.")}, {},
-        ("How many {to} are {value} {from}?", "convert {value} {from}[ into {to}]", "What is {value} {from} in {to}?", "express {value} {from}[ in {to}]"),
+        ("How many {to} are {value} {from}?", "convert {value} {from}[ into {to}]", "What is {value} {from} in {to}?", "express {value} {from} in {to}"),
         {"result": Decimal(1, 900, 1)}, "{value} {from} are {result} {to}."),
     Tool(
         "get_time", "conversion", "Get the current time in a city.",
@@ -276,7 +276,7 @@ ERRANDS = (
         "update_ticket", "support", "Change the status of a ticket.",
         {"ticket_id": P(TICKET, "ticket number", "Number of the ticket."), "status": P(STATUS, "status", "The new status.")},
         {"comment": P(ISSUE, "comment", "A comment for the ticket.", ("Add the comment {comment}.", "The comment for it: {comment}."))},
-        ("set ticket {ticket_id}[ to {status}]", "change the status of {ticket_id}[ to {status}]", "mark ticket {ticket_id}[ as {status}]", "{ticket_id} is {status} now; update it."),
+        ("set ticket {ticket_id} to {status}", "change the status of {ticket_id}[ to {status}]", "mark ticket {ticket_id}[ as {status}]", "{ticket_id} is {status} now; update it."),
         {"status_now": Choice({"saved": ("saved",)})}, "The change to {ticket_id} is {status_now}."),
     Tool(
         "request_leave", "company", "Ask for days off work.",
