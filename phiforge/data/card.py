@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from phiforge.data import pipeline as registry
 from phiforge.data.curate import duplicates
+from phiforge.data.place import Place
 from phiforge.data.rows import in_words
 from phiforge.data.run import Report
 from phiforge.data.tokens import Counter as Tokens
@@ -52,7 +53,7 @@ class Part(Struct, kw_only=True):
     cost_per_kept_token: float | None = None
 
 
-def parts(folder: str) -> dict[str, list[Path]]:
+def parts(folder: str | Path) -> dict[str, list[Path]]:
     """The Parquet files of each part of a folder. Raises ValueError if there is none."""
     found: dict[str, list[Path]] = {}
     for file in sorted(Path(folder, "data").glob("*/*.parquet")):
@@ -63,11 +64,12 @@ def parts(folder: str) -> dict[str, list[Path]]:
 
 
 def describe(folder: str, tokens: Tokens) -> list[Part]:
-    """Measure every part of a folder. Raises ValueError for a folder without rows."""
-    report = Path(folder, "report.json")
-    reports = msgspec.json.decode(report.read_bytes(), type=list[Report]) if report.exists() else []
+    """Measure every part of a folder, here or in an object store. Raises ValueError for one without rows."""
+    place = Place(folder)
+    reports = msgspec.json.decode(place.read("report.json") or b"[]", type=list[Report])
     by_name = {each.pipeline: each for each in reports}
-    return [_describe(name, files, tokens, by_name.get(name)) for name, files in parts(folder).items()]
+    with place.copied() as local:
+        return [_describe(name, files, tokens, by_name.get(name)) for name, files in parts(local).items()]
 
 
 def _describe(name: str, files: list[Path], tokens: Tokens, report: Report | None) -> Part:
@@ -171,9 +173,9 @@ def write_card(folder: str, described: Sequence[Part]) -> str:
             lines += [f"Teacher: {', '.join(part.models)}."]
         for row in part.samples:
             lines += ["", *_sample(row)]
-    path = Path(folder, "README.md")
-    path.write_text("\n".join(lines) + "\n")
-    return str(path)
+    place = Place(folder)
+    place.write("README.md", ("\n".join(lines) + "\n").encode())
+    return f"{folder.rstrip('/')}/README.md"
 
 
 def _sample(row: Example) -> list[str]:

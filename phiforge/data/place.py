@@ -87,6 +87,18 @@ class Place:
         return sorted(path.removeprefix(f"{self.root}/") for path in found)
 
     @contextmanager
+    def copied(self) -> Iterator[Path]:
+        """The folder on this machine: itself, or a copy of what is in the object store, for as long as it is needed."""
+        if self.local:
+            yield Path(self.root)
+            return
+        with TemporaryDirectory() as folder:
+            for name in self.names():
+                Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+                Path(folder, name).write_bytes(self.read(name) or b"")
+            yield Path(folder)
+
+    @contextmanager
     def held(self) -> Iterator[None]:
         """Keep the folder to oneself, and clear away what a killed run left half-written. In an object store nothing is held.
 
