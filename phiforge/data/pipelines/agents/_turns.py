@@ -116,7 +116,7 @@ def same(draw: Draw, tool: Tool, args: Args, today: date) -> Turn:
 
 def takers(tool: Tool, args: Args, text: str) -> list[str]:
     """The arguments of a call of which a text could be the value."""
-    return [name for name in args if re.fullmatch(_loose(tool, name), text)]
+    return [name for name in args if _whole(_loose(tool, name)).fullmatch(text)]
 
 
 def _loose(tool: Tool, name: str) -> str:
@@ -155,25 +155,29 @@ def drop(draw: Draw, tool: Tool, args: Args, today: date) -> Turn:
 
 
 @cache
-def _reader(kind: str, family: str, tool: Tool, name: str) -> re.Pattern[str]:
-    """A pattern for all forms of changes, or of things dropped, of one argument."""
-    value, noun = _loose(tool, name), re.escape(tool.params[name].noun)
+def _reader(forms: tuple[str, ...], noun: str) -> re.Pattern[str]:
+    """A pattern for all forms in which something is said about what this noun names."""
     made: list[str] = []
-    for n, form in enumerate(CHANGE if kind == "change" else DROP):
-        text = re.escape(form).replace(r"\{", "{").replace(r"\}", "}")
-        made.append(
-            text.replace("{noun}", noun).replace("{new}", f"(?P<new{n}>{value})").replace("{old}", f"(?:{value})")
-        )
+    for n, form in enumerate(forms):
+        text = re.escape(form.format(noun=noun, new="NEW", old="OLD"))
+        text = re.sub(r"\\\.$", r"\\.(?=\\s|$)", text)
+        made.append(text.replace("NEW", rf'(?P<new{n}>"[^"]*"|[^"]+?)').replace("OLD", r'(?:"[^"]*"|[^"]+?)'))
     return re.compile("|".join(made))
+
+
+@cache
+def _whole(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 def follow(tool: Tool, args: Args, text: str, today: date) -> Args | None:
     """The arguments after a later turn, read out of what is said; None where it changes nothing."""
     for name in args:
-        if match := _reader("change", tool.family, tool, name).search(text):
+        if match := _reader(CHANGE, tool.params[name].noun).search(text):
             new = next(each for each in match.groupdict().values() if each is not None)
-            return {**args, name: tool.params[name].kind.read(new, today)}
-        if name in tool.may and _reader("drop", tool.family, tool, name).search(text):
+            if _whole(_loose(tool, name)).fullmatch(new):
+                return {**args, name: tool.params[name].kind.read(new, today)}
+        if name in tool.may and _reader(DROP, tool.params[name].noun).search(text):
             return {n: value for n, value in args.items() if n != name}
     for form in SAME:
         head, tail = form.split("{new}")
@@ -189,6 +193,6 @@ def follow(tool: Tool, args: Args, text: str, today: date) -> Args | None:
             return {**args, name: tool.params[name].kind.read(said, today)}
     missing = [name for name in tool.need if name not in args]
     for name in missing:
-        if match := re.search(rf"(?<!\w)(?:{_loose(tool, name)})(?=[.!]?$)", text):
+        if match := _whole(rf"(?<!\w)(?:{_loose(tool, name)})(?=[.!]?$)").search(text):
             return {**args, name: tool.params[name].kind.read(match[0], today)}
     return None  # fmt: skip
