@@ -151,7 +151,7 @@ def _regret(draw: Draw, tool: Tool, tools: list[Tool]) -> str:
         (
             "I am sorry, I cannot {}.",
             "I have no tool to {}.",
-            "None of my tools can {}.",
+            "No tool of mine can {}.",
             "That is beyond me here: I have nothing to {}.",
             "Unfortunately I am not able to {}.",
             "I would like to help, but I have no way to {}.",
