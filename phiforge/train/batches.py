@@ -1,0 +1,131 @@
+"""Batches without padding: documents laid end to end, each blind to the others.
+
+A batch is one row of tokens. Positions begin again at every document, and attention runs document by document, so what
+a token sees is what it would see alone, and no work is done on padding or on masked pairs.
+
+    T tokens of a batch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from phiforge.kernels.elementwise import rotate
+from phiforge.model.phi3 import Attention, Phi3
+
+
+class Document(NamedTuple):
+    """Token ids, and for each of them what predicting it counts: 0 for a prompt's, 1 for an answer's. The first counts for
+    nothing, as nothing is before it."""
+
+    ids: Sequence[int]
+    weights: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents end to end: tokens [T], labels [T] (the next token), weights [T] of the labels, positions [T], and the
+    documents' lengths, which add up to T."""
+
+    tokens: Tensor
+    labels: Tensor
+    weights: Tensor
+    positions: Tensor
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, documents: Iterable[Document]) -> Batch:
+        """Raises ValueError if there is no document, or one of fewer than two tokens."""
+        ids: list[int] = []
+        labels: list[int] = []
+        weights: list[float] = []
+        lengths: list[int] = []
+        for document in documents:
+            if len(document.ids) < 2 or len(document.ids) != len(document.weights):
+                raise ValueError(f"a document needs two tokens or more and a weight for each, not {len(document.ids)}")
+            ids += document.ids[:-1]
+            labels += document.ids[1:]
+            weights += document.weights[1:]
+            lengths.append(len(document.ids) - 1)
+        if not ids:
+            raise ValueError("a batch needs a document")
+        positions = torch.cat([torch.arange(n) for n in lengths])
+        return cls(torch.tensor(ids), torch.tensor(labels), torch.tensor(weights), positions, tuple(lengths))
+
+    def to(self, device: torch.device | str) -> Batch:
+        tokens, labels, weights, positions = (
+            x.to(device) for x in (self.tokens, self.labels, self.weights, self.positions)
+        )
+        return Batch(tokens, labels, weights, positions, self.lengths)
+
+    def attend(self, attention: Attention, layer: int, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Causal attention within each document: [T, (H + 2 G) D] -> [T, H D]."""
+        H, G = attention.n_heads, attention.n_kv_heads
+        qk, v = qkv.unflatten(-1, (-1, attention.head_dim)).split((H + G, G), dim=-2)
+        q, k = rotate(qk, cos, sin).split((H, G), dim=-2)
+        parts = zip(*(x.split(self.lengths) for x in (q, k, v)), strict=True)
+        seen = [
+            F.scaled_dot_product_attention(
+                *(x.transpose(0, 1)[None] for x in part), is_causal=True, enable_gqa=H != G
+            ).squeeze(0)
+            for part in parts
+        ]
+        return torch.cat([each.transpose(0, 1) for each in seen]).flatten(-2)
+
+
+def hidden(model: Phi3, batch: Batch) -> Tensor:
+    """The network's last hidden states of a batch, [T, d]."""
+    return model.hidden(batch.tokens, positions=batch.positions, attend=batch.attend)
+
+
+def plan(lengths: Sequence[int], tokens: int, epochs: float, seed: int) -> list[list[int]]:
+    """Which documents make up each batch: every document `epochs` times in an order drawn from `seed`, each batch at most
+    `tokens` long, filled best first.
+
+    The order is that of the epochs; within a window of documents, the longest that fits goes next, which leaves little
+    room unused. Raises ValueError for a document longer than a batch.
+    """
+    if lengths and max(lengths) > tokens:
+        raise ValueError(f"a document of {max(lengths)} tokens does not fit a batch of {tokens}")
+    order: list[int] = []
+    whole, part = divmod(epochs, 1)
+    for epoch in range(int(whole) + (part > 0)):
+        each = list(range(len(lengths)))
+        Random(f"{seed} {epoch}").shuffle(each)
+        order += each if epoch < whole else each[: round(part * len(each))]
+    batches: list[list[int]] = []
+    window: list[int] = []
+    ahead = iter(order)
+    while True:
+        window += [number for _, number in zip(range(_WINDOW - len(window)), ahead, strict=False)]
+        if not window:
+            return batches
+        room, chosen = tokens, [0]
+        room -= lengths[window[0]]
+        by_length = sorted(range(1, len(window)), key=lambda i: -lengths[window[i]])
+        for i in by_length:
+            if lengths[window[i]] <= room:
+                chosen.append(i)
+                room -= lengths[window[i]]
+        batches.append([window[i] for i in sorted(chosen)])
+        for i in sorted(chosen, reverse=True):
+            del window[i]
+
+
+_WINDOW = 256  # documents among which the next batch is filled
+
+
+def stream(documents: Iterable[Sequence[int]], length: int) -> Iterable[Document]:
+    """Long texts cut into documents of at most `length` tokens, all of which count; a rest of one token is left out."""
+    for ids in documents:
+        for start in range(0, len(ids), length):
+            piece = ids[start : start + length]
+            if len(piece) > 1:
+                yield Document(piece, [1.0] * len(piece))

@@ -1,0 +1,282 @@
+"""Training: the loss, packing and optimiser against plain torch and transformers, and runs that end as if never stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+import torch
+import torch.nn.functional as F
+from msgspec.structs import replace
+from torch import Tensor
+
+from phiforge.model.config import PRESETS, shrink
+from phiforge.model.phi3 import Phi3
+from phiforge.train import loss as losses
+from phiforge.train import pretrain, sft
+from phiforge.train.batches import Batch, Document, hidden, plan, stream
+from phiforge.train.loop import Diverged, Interrupted, Stage, Step, train
+from phiforge.train.optim import Optimizer, share
+from phiforge.train.run_folder import RunFolder
+
+# Without a padding id: transformers gives that token's embedding no gradient.
+CONFIG = replace(shrink(PRESETS["phi-4-mini-instruct"], vocab_size=97), pad_id=None)
+
+
+def network(seed: int = 0) -> Phi3:
+    return Phi3(CONFIG).init_weights(torch.Generator().manual_seed(seed))
+
+
+def documents(n: int, seed: int = 0, most: int = 30) -> list[Document]:
+    rng = Random(seed)
+    lengths = [rng.randint(2, most) for _ in range(n)]
+    return [
+        Document(
+            [rng.randrange(97) for _ in range(k)], [1.0 if i == k - 1 else float(rng.random() < 0.7) for i in range(k)]
+        )
+        for k in lengths
+    ]
+
+
+# --- loss -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("z", [0.0, 1e-3])
+def test_the_loss_in_pieces_is_the_loss(monkeypatch: pytest.MonkeyPatch, z: float) -> None:
+    monkeypatch.setattr(losses, "PIECE_ROWS", 7)
+    states, head = torch.randn(50, 16, requires_grad=True), torch.randn(97, 16, requires_grad=True)
+    labels, weights = torch.randint(97, (50,)), torch.rand(50) * (torch.rand(50) < 0.6)
+    ours = torch.autograd.grad(losses.cross_entropy(states, head, labels, weights, z) * 3, (states, head))
+    logits = states @ head.T
+    each = F.cross_entropy(logits, labels, reduction="none") + z * logits.logsumexp(-1).square()
+    torch.testing.assert_close(losses.cross_entropy(states, head, labels, weights, z), (weights * each).sum())
+    for mine, theirs in zip(ours, torch.autograd.grad((weights * each).sum() * 3, (states, head)), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_log_probabilities_have_their_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "PIECE_ROWS", 7)
+    states, head = torch.randn(50, 16, requires_grad=True), torch.randn(97, 16, requires_grad=True)
+    labels, slope = torch.randint(97, (50,)), torch.randn(50)
+    found = losses.log_probabilities(states, head, labels)
+    plain = (states @ head.T).log_softmax(-1).gather(-1, labels[:, None]).squeeze(-1)
+    torch.testing.assert_close(found, plain)
+    ours = torch.autograd.grad((found * slope).sum(), (states, head))
+    for mine, theirs in zip(ours, torch.autograd.grad((plain * slope).sum(), (states, head)), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_a_frozen_head_costs_no_gradient() -> None:
+    states, head = torch.randn(5, 16, requires_grad=True), torch.randn(97, 16)
+    losses.cross_entropy(states, head, torch.randint(97, (5,)), torch.ones(5)).backward()
+    assert states.grad is not None
+    assert head.grad is None
+
+
+# --- batches ----------------------------------------------------------------------------------------------------------
+
+
+def test_packed_documents_do_not_see_each_other() -> None:
+    model, some = network(), documents(5)
+    packed = Batch.of(some)
+    alone = torch.cat([hidden(model, Batch.of([each])) for each in some])
+    torch.testing.assert_close(hidden(model, packed), alone, rtol=1e-5, atol=1e-5)
+    assert packed.positions.tolist() == [i for each in some for i in range(len(each.ids) - 1)]
+
+
+def test_a_plan_takes_every_document_as_often_as_asked() -> None:
+    lengths = [Random(n).randint(2, 300) for n in range(2000)]
+    batches = plan(lengths, 1024, 2.5, seed=3)
+    counts = [0] * 2000
+    for numbers in batches:
+        assert sum(lengths[i] for i in numbers) <= 1024
+        for i in numbers:
+            counts[i] += 1
+    assert set(counts) == {2, 3}
+    assert sum(counts) == 5000
+    assert sum(lengths[i] * n for i, n in enumerate(counts)) > 0.98 * 1024 * len(batches)
+    assert batches == plan(lengths, 1024, 2.5, seed=3)
+    assert batches != plan(lengths, 1024, 2.5, seed=4)
+    with pytest.raises(ValueError, match="300 tokens does not fit a batch of 200"):
+        plan([300], 200, 1, 0)
+
+
+def test_a_stream_keeps_every_token() -> None:
+    pieces = list(stream([range(10), range(7), range(1)], 4))
+    assert [list(p.ids) for p in pieces] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9], [0, 1, 2, 3], [4, 5, 6]]
+
+
+# --- schedules --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["constant", "linear", "cosine", "wsd"])
+def test_a_schedule_warms_up_and_ends_at_its_floor(name: str) -> None:
+    settings = Optimizer(schedule=name, warmup=0.1, floor=0.1)  # type: ignore[arg-type]
+    rates = [share(settings, step, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
+    assert max(rates) == pytest.approx(1)
+    assert rates[-1] == pytest.approx(1 if name == "constant" else 0.1)
+    assert all(a >= b - 1e-12 for a, b in pairwise(rates[10:]))
+
+
+# --- against transformers ---------------------------------------------------------------------------------------------
+
+
+def test_fifty_steps_are_those_of_transformers(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from phiforge.model import checkpoint
+
+    model = network()
+    checkpoint.save(model, tmp_path / "start")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "start", dtype=torch.float32)
+    some = documents(100)
+    stage = sft.stage(some, tokens=60, epochs=6, accumulate=2)
+    steps = 50
+    settings = Optimizer(lr=3e-3, warmup=0.1, schedule="linear", weight_decay=0.1)
+    ours: list[float] = []
+    cut = Stage(steps, stage.batches, stage.loss, stage.count, stage.tokens)
+    train(model, cut, settings, tmp_path / "run", progress=lambda step: ours.append(step.loss))
+
+    decayed = [p for p in theirs.parameters() if p.ndim > 1]
+    plain = [p for p in theirs.parameters() if p.ndim == 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}], lr=3e-3, betas=(0.9, 0.95)
+    )
+    for step in range(steps):
+        batches = stage.batches(step)
+        total, count = torch.zeros(()), sum(float(b.weights.sum()) for b in batches)
+        for batch in batches:
+            parts = (x.split(batch.lengths) for x in (batch.tokens, batch.labels, batch.weights))
+            for tokens, labels, weights in zip(*parts, strict=True):
+                logits = theirs(tokens[None]).logits[0]
+                total = total + (weights * F.cross_entropy(logits, labels, reduction="none")).sum()
+        loss = total / count
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * share(settings, step, steps)
+        optimizer.step()
+        optimizer.zero_grad()
+        assert abs(float(loss.detach()) - ours[step]) < 1e-4, step
+    assert ours[-1] < ours[0]
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def run(folder: Path, stop_after: int | None = None, **how: object) -> Phi3:
+    """A small run, given up after so many steps as a killed process would be."""
+
+    def stop(step: Step) -> None:
+        if step.step == stop_after:
+            raise KeyError("killed")
+
+    model = network()
+    stage = sft.stage(documents(60), tokens=80, epochs=2, held_out=documents(5, 9), held_out_every=4)
+    return train(
+        model, stage, Optimizer(lr=1e-2, muon=bool(how.pop("muon", False))), folder, progress=stop, save_seconds=0.0
+    )
+
+
+def same(one: Phi3, other: Phi3) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_run_goes_on_exactly_where_it_was(tmp_path: Path, muon: bool) -> None:
+    whole = run(tmp_path / "whole", muon=muon)
+    for stop_after in (3, 4, 11):
+        with pytest.raises(KeyError):
+            run(tmp_path / "cut", stop_after, muon=muon)
+    assert same(run(tmp_path / "cut", muon=muon), whole)
+    assert not same(whole, network())
+    rows = [RunFolder(tmp_path / name).metrics() for name in ("whole", "cut")]
+    assert [r["loss"] for r in rows[0]] == [r["loss"] for r in rows[1]]
+    assert [r["step"] for r in rows[1]] == list(range(1, len(rows[1]) + 1))
+    assert "held_out" in rows[1][3]
+    assert rows[1][-1]["held_out"] < rows[1][3]["held_out"] or muon
+
+
+def test_ctrl_c_saves(tmp_path: Path) -> None:
+    def press(step: Step) -> None:
+        if step.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    stage = sft.stage(documents(60), tokens=80)
+    with pytest.raises(Interrupted, match="stopped after step 5 of"):
+        train(network(), stage, Optimizer(), tmp_path, progress=press)
+    assert [path.name for path in RunFolder(tmp_path).checkpoints()] == ["00000005.pt"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_its_batch(tmp_path: Path) -> None:
+    stage = sft.stage(documents(60), tokens=80)
+
+    def spoilt(model: Phi3, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        value, more = stage.loss(model, batch)
+        return value * (float("nan") if batch.tokens.equal(stage.batches(3)[0].tokens) else 1.0), more
+
+    model, before = network(), network()
+    bad = Stage(stage.steps, stage.batches, spoilt, stage.count, stage.tokens)
+    with pytest.raises(Diverged, match=r"step 4: the loss is nan .*diverged-4\.pt"):
+        train(model, bad, Optimizer(), tmp_path)
+    assert (tmp_path / "diverged-4.pt").exists()
+    assert not same(model, before)
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_a_spike_stops(tmp_path: Path) -> None:
+    stage = sft.stage(documents(200), tokens=80)
+
+    def spoilt(model: Phi3, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        value, more = stage.loss(model, batch)
+        return value * (50.0 if batch.tokens.equal(stage.batches(25)[0].tokens) else 1.0), more
+
+    with pytest.raises(Diverged, match=r"step 26: the loss is .* in the last 25 steps"):
+        train(network(), Stage(stage.steps, stage.batches, spoilt, stage.count, stage.tokens), Optimizer(), tmp_path)
+
+
+def test_another_network_does_not_go_on_from_a_run(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        run(tmp_path, 3)
+    other = Phi3(pretrain.nano(1, 97)).init_weights()
+    with pytest.raises(ValueError, match="another network"):
+        train(other, sft.stage(documents(60), tokens=80), Optimizer(), tmp_path)
+
+
+@pytest.mark.slow
+def test_kill_9_at_ten_moments_changes_nothing(tmp_path: Path) -> None:
+    here, cut = str(Path(__file__).parent), str(tmp_path / "cut")
+    program = f"import sys; sys.path.insert(0, {here!r}); import test_train; test_train.run(test_train.Path({cut!r}))"
+    whole = run(tmp_path / "whole")
+    rng = Random(0)
+    for _ in range(10):
+        process = subprocess.Popen([sys.executable, "-c", program])
+        time.sleep(rng.uniform(2.0, 4.5))
+        process.kill()
+        process.wait()
+    assert same(run(tmp_path / "cut"), whole)
+
+
+def test_the_nano_networks_grow_by_one_dial() -> None:
+    sizes = [pretrain.nano(depth, 8192).parameter_count for depth in (2, 4, 8, 12)]
+    assert sizes == sorted(sizes)
+    assert 1e6 < sizes[0] < 2e6
+    assert 80e6 < sizes[-1] < 125e6
+
+
+def test_a_nano_network_learns_a_text(tmp_path: Path) -> None:
+    model = Phi3(pretrain.nano(1, 97)).init_weights(torch.Generator().manual_seed(0))
+    text = [(7 * i * i + 3 * i) % 97 for i in range(400)]
+    stage = pretrain.stage([text], length=100, tokens=400, epochs=60)
+    last: list[float] = []
+    train(model, stage, Optimizer(lr=5e-3), tmp_path, progress=lambda step: last.append(step.loss))
+    assert last[0] > 4
+    assert last[-1] < 0.5
