@@ -62,11 +62,9 @@ def verify(response: str, problem: Problem) -> Verdict:
     if len(calls) != len(expected):
         return Verdict(False, 0.0, f"{len(calls)} calls instead of {len(expected)}")
     loose = bool(args.get("loose"))
-    fits = [[not _differs(call, wanted, loose) for wanted in expected] for call in calls]
-    if args.get("ordered"):
-        paired = sum(fits[i][i] for i in range(len(calls)))
-    else:
-        paired = _most_pairs(fits)
+    paired = sum(not _differs(call, wanted, loose) for call, wanted in zip(calls, expected, strict=True))
+    if paired < len(expected) and not args.get("ordered"):
+        paired = _most_pairs([[not _differs(call, wanted, loose) for wanted in expected] for call in calls])
     if paired == len(expected):
         return Verdict(True, 1.0, "every call is as expected")
     reasons = [_differs(call, wanted, loose) for call, wanted in zip(calls, expected, strict=True)]
