@@ -145,7 +145,10 @@ def spoken(message: Message) -> str:
 
 def in_words(row: Example) -> str:
     """A row as a person reads it."""
-    parts = [f"{message.role.upper()}: {message.text}" for message in row.problem.messages]
+    parts: list[str] = []
+    for message in row.problem.messages:
+        calls = [f"CALLS {call.name} with {call.arguments}" for call in message.tool_calls]
+        parts.append(f"{message.role.upper()}: " + "\n".join(filter(None, [message.text, *calls])))
     if row.response.thinking:
         parts.append(f"<think>\n{row.response.thinking}\n</think>")
     parts.append(row.response.text)
