@@ -108,7 +108,10 @@ def _odd_heap(draw: Draw, level: int) -> Draft:
         steps.append(Step(say, "Say for each number whether the one to move wins." if i == 0 else ""))
     winner = a if won[n] else b
     losing = [i for i in range(n + 1) if not won[i]]
-    steps.append(Step(f"With {n} it is {'won' if won[n] else 'lost'} for {a}, who moves first.", "", Slip(f"{n} is divisible by {takes[-1] + 1}, so it is lost." if n % (takes[-1] + 1) == 0 else f"{n} is not divisible by {takes[-1] + 1}, so it is won.", f"That rule holds only if all numbers from 1 to {takes[-1]} may be taken.")))  # fmt: skip
+    size = takes[-1] + 1
+    rule = n % size != 0
+    slip = Slip(f"{n} is {'not ' if rule else ''}divisible by {size}, so it is {'won' if rule else 'lost'}.", f"That rule holds only if all numbers from 1 to {takes[-1]} may be taken.") if rule != won[n] else None  # fmt: skip
+    steps.append(Step(f"With {n} it is {'won' if won[n] else 'lost'} for {a}, who moves first.", "", slip))
     ask = draw.pick(("who", "who", "count"))
     begins = f"{a} and {b} take turns with a heap of {n} {many}, {a} first. A move takes {listed([str(t) for t in takes], 'or')} of them. Who can't move loses."  # fmt: skip
     if ask == "who":
@@ -117,7 +120,8 @@ def _odd_heap(draw: Draw, level: int) -> Draft:
         answer = str(len([t for t in takes if not won[n - t]]))
         question = f"{begins} How many winning first moves does {a} have?"
         says = f"{a} has {answer}."
-        steps.append(Step(f"Leaving {listed([f'{n - t} ({chr(119) + chr(111) + chr(110) if won[n - t] else chr(108) + chr(111) + chr(115) + chr(116)} for {b})' for t in takes])}: {count(int(answer), 'good move')}."))  # fmt: skip
+        left = listed([f"{n - t} ({'won' if won[n - t] else 'lost'} for {b})" for t in takes])
+        steps.append(Step(f"{a} can leave {left}: {count(int(answer), 'good move')}."))
     return Draft(
         question=question,
         answer=answer,
@@ -144,7 +148,7 @@ def _race(draw: Draw, level: int) -> Draft:
     end = f"Who has to say {goal} or more loses" if loses else f"Who says {goal} first wins"
     steps = [
         Step(f"One wants to say {target}." if loses else f"{goal} is to be said.", f"After {target} the other has to say {goal} or more." if loses else "Go back from the goal."),
-        Step(f"Who says {stops[1]} gets {target} as well: the other can only go to {stops[1] + 1} up to {stops[1] + k}." if len(stops) > 1 else f"Everything is reached within {k + 1}.", f"{target} − {k + 1} = {stops[1]}." if len(stops) > 1 else ""),
+        Step(f"Who says {stops[1]} gets {target} as well: the other can only go to {stops[1] + 1} up to {stops[1] + k}.", f"{target} − {k + 1} = {stops[1]}."),
         Step(f"So the key numbers are {', '.join(map(str, stops))}{' and so on' if stops[-1] > k + 1 else ''}, in steps of {k + 1}.", "", Slip(f"They come in steps of {k}.", f"The other's x is answered with {k + 1} − x, so together it is {k + 1}.")),
         Step(f"{target} = {target // (k + 1)} × {k + 1} + {key}, so the first key number is {key or k + 1}."),
     ]  # fmt: skip
@@ -186,7 +190,7 @@ def _nim(draw: Draw, level: int) -> Draft:
     names = list("ABCD")[:n]
     good = [(name, heap - (heap ^ total)) for name, heap in zip(names, heaps, strict=True) if heap ^ total < heap]
     if n == 2:
-        steps = [Step("Equal heaps are lost for the one to move.", "Whatever is taken from one heap, the other player takes as much from the other heap, and so makes the last move.") if True else Step("")]  # fmt: skip
+        steps = [Step("Equal heaps are lost for the one to move.", "Whatever is taken from one of two equal heaps, the other player can take as much from the other, and so makes the last move.")]  # fmt: skip
         if total:
             big, small = max(heaps), min(heaps)
             steps.append(Step(f"{a} takes {big} − {small} = {big - small} from heap {names[heaps.index(big)]}, which leaves {small} and {small}.", f"{big} and {small} are not equal.", Slip(f"{a} takes the whole larger heap.", f"Then {b} takes the whole other one and has won.")))  # fmt: skip
@@ -197,7 +201,7 @@ def _nim(draw: Draw, level: int) -> Draft:
         bits = max(heaps).bit_length()
         steps = [
             Step(f"{', '.join(f'{heap} = {heap:0{bits}b}' for heap in heaps)}.", "Write the heaps in binary."),
-            Step(f"Adding each column without carrying gives {total:0{bits}b}.", "The position is lost for the one to move if every column has an even number of ones.", Slip(f"Just add: {sum(heaps)}, an {'even' if sum(heaps) % 2 == 0 else 'odd'} number.".replace("an even", "an even"), "What counts is each binary column, not the sum.")),
+            Step(f"Adding each column without carrying gives {total:0{bits}b}.", "The position is lost for the one to move if every column has an even number of ones.", Slip(f"Just add: {sum(heaps)}, an {'even' if sum(heaps) % 2 == 0 else 'odd'} number.", "What counts is each binary column, not the sum.")),
         ]  # fmt: skip
         if total:
             steps += [Step(f"From heap {name} one can take {take}: {heaps[names.index(name)]} becomes {heaps[names.index(name)] - take} = {heaps[names.index(name)] - take:0{bits}b}, and all columns are even.") for name, take in good]  # fmt: skip
