@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from phiforge.data.draw import Draw
+from phiforge.data.pipelines.agents._groups import Record
 from phiforge.data.pipelines.agents._kinds import (
     CITY,
     CUISINE,
@@ -26,10 +27,11 @@ from phiforge.data.pipelines.agents._kinds import (
     SERVICE,
     STATION,
 )
+from phiforge.data.pipelines.agents._moments import Clock, Day
 from phiforge.data.pipelines.agents._scene import BOXES, STYLES, named
 from phiforge.data.pipelines.agents._toolbox import Form, Tool
 from phiforge.data.pipelines.agents._toolbox import Param as P
-from phiforge.data.pipelines.agents._values import Choice, Clock, Code, Day, Email, Int, Kind, Phrase, Record
+from phiforge.data.pipelines.agents._values import Choice, Code, Email, Int, Kind, Phrase
 
 WHEN, DAY = Day(on=True), Day()
 

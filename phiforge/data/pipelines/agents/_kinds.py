@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from phiforge.data.pipelines.agents._values import SURNAMES, Choice, Code, Int, Pair, Phrase, Record, Words
+from phiforge.data.pipelines.agents._groups import Record
+from phiforge.data.pipelines.agents._values import SURNAMES, Choice, Code, Int, Pair, Phrase, Words
 from phiforge.data.words import PEOPLE
 
 _CITIES = """Accra|Adelaide|Almaty|Amman|Antwerp|Athens|Auckland|Bamako|Bangalore|Barcelona|Basel|Beirut|Belgrade|Bergen|Berlin|Bilbao|Bogota|Bologna|

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from phiforge.data.draft import Slip, Step
 from phiforge.data.draw import Draw
+from phiforge.data.pipelines.agents._moments import MONTHS, Day
 from phiforge.data.pipelines.agents._toolbox import Args, Request, Tool
 from phiforge.data.pipelines.agents._tools_daily import DAILY
 from phiforge.data.pipelines.agents._tools_errands import ERRANDS
-from phiforge.data.pipelines.agents._values import MONTHS, WEEKDAYS, Day, filled
+from phiforge.data.pipelines.agents._values import WEEKDAYS, filled
 from phiforge.data.words import PEOPLE, listed
 from phiforge.records import ToolCall
 

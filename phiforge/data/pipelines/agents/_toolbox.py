@@ -18,7 +18,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from phiforge.data.draw import Draw
-from phiforge.data.pipelines.agents._values import Kind, apart
+from phiforge.data.pipelines.agents._groups import apart
+from phiforge.data.pipelines.agents._values import Kind
 
 Args = dict[str, Any]
 

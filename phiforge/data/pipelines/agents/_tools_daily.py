@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phiforge.data.pipelines.agents._groups import Several
 from phiforge.data.pipelines.agents._kinds import (
     ADDRESS,
     CITY,
@@ -29,9 +30,10 @@ from phiforge.data.pipelines.agents._kinds import (
     TEAM,
     TOPIC,
 )  # fmt: skip
+from phiforge.data.pipelines.agents._moments import Clock, Day
 from phiforge.data.pipelines.agents._toolbox import Param as P
 from phiforge.data.pipelines.agents._toolbox import Tool
-from phiforge.data.pipelines.agents._values import Choice, Clock, Code, Day, Decimal, Email, Int, Several
+from phiforge.data.pipelines.agents._values import Choice, Code, Decimal, Email, Int
 
 WHEN, DAY, TIME = Day(on=True), Day(), Clock()
 SCALE = Choice({"celsius": ("Celsius", "degrees Celsius"), "fahrenheit": ("Fahrenheit", "degrees Fahrenheit")}, "unit")

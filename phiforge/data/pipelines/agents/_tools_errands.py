@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phiforge.data.pipelines.agents._groups import Record, Several
 from phiforge.data.pipelines.agents._kinds import (
     ADDRESS,
     BOOK,
@@ -30,9 +31,10 @@ from phiforge.data.pipelines.agents._kinds import (
     TOPIC,
     WORD,
 )  # fmt: skip
+from phiforge.data.pipelines.agents._moments import Clock, Day
 from phiforge.data.pipelines.agents._toolbox import Param as P
 from phiforge.data.pipelines.agents._toolbox import Tool
-from phiforge.data.pipelines.agents._values import Choice, Clock, Code, Day, Decimal, Email, Int, Record, Several
+from phiforge.data.pipelines.agents._values import Choice, Code, Decimal, Email, Int
 
 WHEN, DAY, TIME = Day(on=True), Day(), Clock()
 CABIN = Choice({"economy": ("economy",), "business": ("business class",), "first": ("first class",)}, "class", "cabin")

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from phiforge.data.draft import Step
 from phiforge.data.draw import Draw
+from phiforge.data.pipelines.agents._moments import Day
 from phiforge.data.pipelines.agents._toolbox import Args, Tool
-from phiforge.data.pipelines.agents._values import Choice, Day, Phrase
+from phiforge.data.pipelines.agents._values import Choice, Phrase
 from phiforge.data.rows import Unfit
 
 _LOOKUPS = ("get_", "find_", "search_", "list_", "track_", "convert_", "define_", "translate_")

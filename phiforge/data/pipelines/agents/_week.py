@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from phiforge.data.draw import Draw
 from phiforge.data.pipelines.agents._kinds import PERSON
-from phiforge.data.pipelines.agents._values import MONTHS, WEEKDAYS
+from phiforge.data.pipelines.agents._moments import MONTHS
+from phiforge.data.pipelines.agents._values import WEEKDAYS
 from phiforge.data.words import listed
 
 LAYOUTS = ("json", "json", "lines", "table", "days")

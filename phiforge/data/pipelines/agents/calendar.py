@@ -12,11 +12,13 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
+from phiforge.data.pipelines.agents._groups import Several
 from phiforge.data.pipelines.agents._kinds import PERSON
+from phiforge.data.pipelines.agents._moments import Clock, Day
 from phiforge.data.pipelines.agents._scene import BOXES, STYLES, called, distractors, named, remark, scene
 from phiforge.data.pipelines.agents._toolbox import Args, Tool, answer
 from phiforge.data.pipelines.agents._toolbox import Param as P
-from phiforge.data.pipelines.agents._values import Clock, Code, Day, Phrase, Several
+from phiforge.data.pipelines.agents._values import Code, Phrase
 from phiforge.data.pipelines.agents._week import LAYOUTS, Event, clock, event_title, events, read, shown, written
 from phiforge.data.rows import Unfit
 from phiforge.data.words import listed

@@ -13,6 +13,7 @@ from typing import Any
 from phiforge.data.draft import Draft, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
+from phiforge.data.pipelines.agents._groups import Several
 from phiforge.data.pipelines.agents._scene import (
     BY_NAME,
     Scene,
@@ -26,7 +27,6 @@ from phiforge.data.pipelines.agents._scene import (
     scene,
 )
 from phiforge.data.pipelines.agents._toolbox import Args, Form, Request, Tool, answer, ask, offered, read
-from phiforge.data.pipelines.agents._values import Several
 from phiforge.data.rows import Unfit
 from phiforge.data.words import listed
 from phiforge.records import Message
