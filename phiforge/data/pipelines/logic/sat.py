@@ -80,7 +80,13 @@ class _Reasoner:
                 since = f"Since {listed(facts)}, " if facts else ""
                 say = f"{since}{self.lit((v, sign))}."
                 slip = Slip("So far nothing is forced by that.", f"It is: {listed(facts)}, so only one way is left to keep it.") if len(clause) > 2 else None  # fmt: skip
-                steps.append(Step(say[0].upper() + say[1:], told if facts else "This much is said outright.", slip))
+                steps.append(
+                    Step(
+                        say if say[1] == " " else say[0].upper() + say[1:],
+                        told if facts else "This much is said outright.",
+                        slip,
+                    )
+                )
         return steps, False
 
     def solved(self, draw: Draw, wanted: list[bool] | None) -> list[Step] | None:
@@ -112,6 +118,12 @@ class _Reasoner:
                 return steps
             return None
         return steps if clash or wanted else None
+
+
+def _no_way(steps: list[Step]) -> str:
+    if any(step.say.startswith("First case") for step in steps):
+        return "Each of the two cases ended in a contradiction, and there is no third."
+    return "Nothing was tried on the way: every step was forced, up to the contradiction."
 
 
 def _said(draw: Draw, clause: Clause, lit: Callable[[Literal], str]) -> str:
@@ -201,7 +213,7 @@ def _choice(draw: Draw, level: int) -> Draft:
         says = f"This fits: {listed([lit((i, value)) for i, value in enumerate(target)])}."
         check = "Condition by condition: " + " ".join(_kept(clause, target, lit, i) for i, clause in enumerate(clauses, 1))  # fmt: skip
     else:
-        answer, says, check = NONE, "There is no way to keep all the conditions.", "Each case ended in a contradiction, and there are no others."  # fmt: skip
+        answer, says, check = NONE, "There is no way to keep all the conditions.", _no_way(steps)  # fmt: skip
         steps = [*steps, Step("So the conditions can't all be kept.")]
     form = draw.between(0, 2)
     listing = "\n" + "\n".join(f"- {text}" for text in told) if draw.chance(0.5) else " " + " ".join(told)
@@ -256,10 +268,10 @@ def _clauses(draw: Draw, level: int) -> Draft:
         answer = ", ".join(f"{name}: {str(value).lower()}" for name, value in zip(names, target, strict=True))
         says, check = "This assignment satisfies every clause.", "Clause by clause: " + " ".join(_kept(clause, target, lit, i) for i, clause in enumerate(clauses, 1))  # fmt: skip
     else:
-        answer, says, check = NONE, "No assignment satisfies all clauses.", "Each case ended in a contradiction, and there are no others."  # fmt: skip
+        answer, says, check = NONE, "No assignment satisfies all clauses.", _no_way(steps)  # fmt: skip
         steps = [*steps, Step("So the clauses are unsatisfiable together.")]
     who = people(draw, 1)[0]
-    text = draw.pick(("; ".join(f"{i}. {shown_clause(c)}" for i, c in enumerate(clauses, 1)), "\n" + "\n".join(f"({i}) {shown_clause(c)}" for i, c in enumerate(clauses, 1)) + "\n"))  # fmt: skip
+    text = draw.pick(("; ".join(f"{i}. {shown_clause(c)}" for i, c in enumerate(clauses, 1)) + ".", "\n" + "\n".join(f"({i}) {shown_clause(c)}" for i, c in enumerate(clauses, 1)) + "\n"))  # fmt: skip
     uses = draw.pick(("to set the options of a program", "to check a circuit", "to configure a server", "to plan an experiment", "to test a solver", "to settle an argument", "to choose the rules of a game", "to wire a control panel", "to write a puzzle", "to verify a lock"))  # fmt: skip
     form = draw.between(0, 2)
     like = f"“{names[0]}: true, {names[1]}: false, …”"
