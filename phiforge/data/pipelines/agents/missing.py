@@ -46,7 +46,7 @@ def make(draw: Draw, level: int) -> Draft:
         raise Unfit
     whole = draw.chance(0.15)
     request = ask(draw, tool, args if whole else stated, today)
-    said = around(draw, request.text, level)
+    said = around(draw, request.text, level + 3)
     tools = distractors(
         draw, where, [tool], draw.between(*((1, 2), (2, 4), (4, 7), (6, 10), (9, 14))[level - 1]), near=0.1 * level
     )
