@@ -402,11 +402,7 @@ def solve(facts: dict[str, Any]) -> str:
     rate: Any = facts["rate"]
     if kind in ("simple", "months"):
         each = Fraction(facts["capital"] * rate, 100)
-        interest = (
-            sum([each] * facts["years"], Fraction(0))
-            if kind == "simple"
-            else each / 12 * facts["months"]
-        )
+        interest = sum([each] * facts["years"], Fraction(0)) if kind == "simple" else each / 12 * facts["months"]
         return decimal(interest + facts["capital"] if facts.get("end") else interest)
     if kind == "rate":
         for unknown in range(1, 100):
