@@ -163,7 +163,7 @@ def _order(draw: Draw, level: int) -> Draft:
         template=f"order {impossible} {noun} {form}",
         steps=steps,
         says=says,
-        given=f"There are {n} slots and {len(rules)} rules.",
+        given=f"There are {n} slots and {count(len(rules), 'rule')}.",
         check=check,
         verifier="logic",
         verifier_args={"variables": variables, "constraints": model},
@@ -317,7 +317,9 @@ def _rooms(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"{count(most, 'room').capitalize()} {'is' if most == 1 else 'are'} needed.",
         given="As many rooms are needed as there are things going on at once; that number can only grow when one begins.",
-        check=f"At {_clock(peak)} {most if most > 1 else 'only one'} {'are' if most > 1 else 'is'} on at once, so fewer won't do, and at each beginning one of {most} is free.",
+        check=f"At {_clock(peak)} {most} are on at once, so fewer won't do, and at each beginning one of {most} is free."
+        if most > 1
+        else "No two are ever on at once, so one room is enough.",
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import PEOPLE, listed, people
+from phiforge.data.words import PEOPLE, count, listed, people
 
 
 class Group(NamedTuple):
@@ -323,7 +323,7 @@ def _multiples(draw: Draw, level: int) -> Draft:
     na, nb, nab = top // a, top // b, top // both
     steps = [
         Step(f"{top} ÷ {a} gives {na} multiples of {a}, and {top} ÷ {b} gives {nb} of {b}." if kind != "and" else f"A number that both divide is a multiple of {both}.", "Count each kind." if kind != "and" else "", Slip(f"A multiple of both is a multiple of {a} × {b} = {a * b}.", f"The two have a common factor; {both} is enough.") if kind == "and" and both != a * b else None),
-        Step(f"Multiples of both are those of {both}: {nab}." if kind != "and" else f"Up to {top} there are {nab} multiples of {both}.", f"The least common multiple of {a} and {b} is {both}.", Slip(f"Multiples of both are those of {a * b}: {top // (a * b)}.", f"{both} is a multiple of both already.") if kind != "and" and both != a * b else None),
+        Step(f"Multiples of both are those of {both}: {nab}." if kind != "and" else f"Up to {top} there {'is' if nab == 1 else 'are'} {count(nab, 'multiple')} of {both}.", f"The least common multiple of {a} and {b} is {both}.", Slip(f"Multiples of both are those of {a * b}: {top // (a * b)}.", f"{both} is a multiple of both already.") if kind != "and" and both != a * b else None),
     ]  # fmt: skip
     union = na + nb - nab
     if kind == "or":

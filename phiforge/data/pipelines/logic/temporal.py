@@ -467,7 +467,7 @@ def _weekday(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"It is a {_DAYS[day]}.",
         given=f"{told} From there count to {chain}.",
-        check=f"In all the shift from today is {sum(hops):+d} days, which leaves {sum(hops) % 7} over whole weeks: from {_DAYS[today]} that is {_DAYS[day]}.",
+        check=f"In all the shift from today is {sum(hops):+d} {'day' if abs(sum(hops)) == 1 else 'days'}, which leaves {sum(hops) % 7} over whole weeks: from {_DAYS[today]} that is {_DAYS[day]}.",
         verifier="choice",
     )
 

@@ -109,8 +109,9 @@ class _Puzzle:
     # --- posing ---
 
     def _random_clue(self, draw: Draw) -> Clue:
-        a, b = draw.sample(range(self.n * self.m), 2)
-        if b // self.n < a // self.n:
+        a, b = int(draw.random() * self.n * self.m), int(draw.random() * (self.n * self.m - 1))
+        b += b >= a  # two different values, as `sample` would draw them, only much faster
+        if b < a:
             a, b = b, a
         x, y = self.places[a], self.places[b]
         if x == y:
@@ -137,10 +138,12 @@ class _Puzzle:
         kept: list[Clue] = []
         while any(domain & (domain - 1) for domain in domains):
             clue = self._random_clue(draw)
-            if clue not in kept and (draw.chance(0.02) or self._news(domains, clue)):
+            news = self._news(domains, clue)  # clues that say little would make the list long
+            if (news > 1 or (news and draw.chance(0.3))) and clue not in kept:
                 kept.append(clue)
                 self._narrow(domains, kept, [len(kept) - 1])
-        for clue in kept[: 2 + self.m // 2]:  # the early ones may have become needless
+        kept = [clue for clue in kept if not any(_stronger(other, clue) for other in kept)]
+        for clue in kept[:3]:  # the early ones may have become needless
             rest = [each for each in kept if each != clue]
             domains = [self.full] * (self.n * self.m)
             self._narrow(domains, rest, list(range(len(rest))))
@@ -148,10 +151,12 @@ class _Puzzle:
                 kept = rest
         self.clues = draw.shuffled(kept)
 
-    def _news(self, domains: list[int], clue: Clue) -> bool:
-        """Whether a clue strikes out anything that is still possible."""
-        _, a, b = clue
-        return self._left(clue, domains) != (domains[a], domains[b])
+    def _news(self, domains: list[int], clue: Clue) -> int:
+        """How many places that were still possible a clue strikes out."""
+        kind, a, b = clue
+        x, y = self._left(clue, domains)
+        news = domains[a].bit_count() - x.bit_count()
+        return news + domains[b].bit_count() - y.bit_count() if kind in _OF_TWO else news
 
     # --- reasoning ---
 
@@ -228,6 +233,8 @@ class _Puzzle:
                     open_.append(v)
                 else:
                     taken |= domains[v]
+            if not open_:
+                return lost
             moved = [v for v in open_ if domains[v] & taken]
             for v in moved:
                 domains[v] &= ~taken
@@ -281,7 +288,9 @@ class _Puzzle:
         self._narrow(domains, self.clues, order, log)
         open_ = list(needed)
         for end, event in enumerate(log):
-            open_ = [v for v in open_ if not any(v == w and not left & (left - 1) for w, left in zip(event.values, event.left, strict=True))]  # fmt: skip
+            for w, left in zip(event.values, event.left, strict=True):
+                if w in open_ and not left & (left - 1):
+                    open_.remove(w)
             if not open_:
                 log = log[: end + 1]
                 break
@@ -335,8 +344,11 @@ class _Puzzle:
         things = "; ".join(f"{trait.names}: {listed(draw.shuffled(values))}" for trait, values in groups[1:])
         told = f"{intro} They are {listed(draw.shuffled(groups[0][1]))}. {draw.pick(('Each of them has one of these, all different', 'No two of them are alike in any of this', 'These belong to one person each'))}: {things}."
         lines = [(f"{i}. ", f"({i}) ", f"Clue {i}: ")[form] + self.said(clue) for i, clue in enumerate(self.clues, 1)]
-        v = draw.between(n, n * self.m - 1)
-        name = self.places.index(self.places[v])
+        for _ in range(20):  # something that no clue says outright
+            v = draw.between(n, n * self.m - 1)
+            name = self.places.index(self.places[v])
+            if ("at", v, self.places[v]) not in self.clues and ("same", name, v) not in self.clues:
+                break
         trait = self.traits[v // n]
         place = row.spots[self.places[v]]
         verifier_args: dict[str, Any] = {}
@@ -395,6 +407,18 @@ class _Puzzle:
             else:
                 constraints.append([{"not same": "different"}.get(kind, kind), x, names[b]])
         return {name: list(range(1, n + 1)) for name in names}, constraints
+
+
+_IMPLIES = {
+    "right before": ("before", "adjacent", "not same"), "adjacent": ("not same",), "gap": ("not same",), "before": ("not same",), "at": ("end", "not at"),
+}  # fmt: skip
+
+
+def _stronger(one: Clue, other: Clue) -> bool:
+    """Whether a clue makes another one about the same values needless."""
+    if other[0] not in _IMPLIES.get(one[0], ()):
+        return False
+    return one[1] == other[1] if one[0] == "at" else sorted(one[1:]) == sorted(other[1:])
 
 
 def solve(facts: dict[str, Any]) -> str:
