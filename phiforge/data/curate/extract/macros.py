@@ -24,6 +24,8 @@ _TOKEN = re.compile(
     r"|(?P<dollars>\$\$)|(?P<dollar>\$)|(?P<open>\{)|(?P<close>\})|(?P<amp>&)|(?P<tie>~)|(?P<text>[^\\%\s${}&~]+)|(?P<stray>\\)",
     re.DOTALL,
 )
+_BRACE = re.compile(r"\\.|%[^\n]*|[{}]", re.DOTALL)
+_BRACKETED = re.compile(r"[ \t]*\n?[ \t]*\[[^\]]{0,2000}\]")
 _NOT_TEXT = re.compile(r"\.(?:bbl|bib|ind|gls|acr|pgf|tikz|pdf_tex|pdf_t|pstex_t|eps|pdf|png|sty|cls|aux|toc)\Z")
 _DEFINING = frozenset(
     "newcommand renewcommand providecommand DeclareRobustCommand DeclareMathOperator def gdef edef xdef let newenvironment renewenvironment "
@@ -200,8 +202,8 @@ class Source:
         return self._until("close") if token.kind == "open" else token.raw
 
     def optional(self) -> str | None:
-        """The next argument in brackets, or None."""
-        if not re.match(r"[ \t]*\n?[ \t]*\[", self._ahead()):
+        """The next argument in brackets, or None; a bracket that does not close soon is text."""
+        if not self.peek() or not _BRACKETED.match(*self._frames[-1]):
             return None
         self.matching(re.compile(r"\s*\["))
         return self._until("]")
@@ -216,14 +218,10 @@ class Source:
                 found.append(default if told is None else told)
         return found
 
-    def _ahead(self) -> str:
-        if not self.peek():
-            return ""
-        text, at = self._frames[-1]
-        return text[at : at + 80]
-
     def _until(self, stop: str) -> str:
         """The source up to a closing brace or bracket, braces balanced."""
+        if stop == "close" and (whole := self._braced_text()) is not None:
+            return whole
         parts: list[str] = []
         depth = 0
         while (token := self._token()) is not None:
@@ -242,6 +240,22 @@ class Source:
                 return "".join([*parts, inside])
             add(parts, token.raw)
         return "".join(parts)
+
+    def _braced_text(self) -> str | None:
+        """The source up to the closing brace, comments in it, where it closes in the text at hand or nothing follows that."""
+        if not self.peek():
+            return ""
+        text, at = self._frames[-1]
+        depth = 0
+        for match in _BRACE.finditer(text, at):
+            depth += (match[0] == "{") - (match[0] == "}")
+            if depth < 0:
+                self._frames[-1] = (text, match.end())
+                return text[at : match.start()]
+        if len(self._frames) > 1:
+            return None
+        self._frames.clear()
+        return text[at:]
 
     # --- macros ------------------------------------------------------------------------------------------------------------
 

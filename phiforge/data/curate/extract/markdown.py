@@ -18,10 +18,11 @@ _MARKS = re.compile("[\ue000-\ue003\u00ad\u200b\u2060\ufeff]|[\x00-\x08\x0b\x0e-
 _HELD = re.compile(f"{HELD}(\\d+){END}")
 _SPACES = re.compile(r"\s+")
 # Mathematics as MathJax reads it in running text. A bare dollar is as often money, so single ones are left as they are.
+# A formula holds no other that begins as it does, so that a page of beginnings takes no longer than another.
 _MATHS = re.compile(
-    r"\\\((?P<inline>.+?)\\\)|\\\[(?P<display>.+?)\\\]|\$\$(?P<dollars>[^$]+?)\$\$"
+    r"\\\((?P<inline>(?:[^\\]|\\[^()])+)\\\)|\\\[(?P<display>(?:[^\\]|\\[^\[\]])+)\\\]|\$\$(?P<dollars>[^$]+)\$\$"
     r"|(?P<environment>\\begin\{(?P<name>(?:equation|align|alignat|flalign|gather|multline|eqnarray|displaymath)\*?)\}"
-    r".+?\\end\{(?P=name)\})",
+    r"(?:(?!\\begin\{(?P=name)\}).)+?\\end\{(?P=name)\})",
     re.DOTALL,
 )
 

@@ -107,8 +107,7 @@ def _pages(content: bytes) -> tuple[str, list[Page]]:
 
 def _characters(text: Any, count: int) -> list[Character]:
     """The characters of a page in the order of its content; those that stand at an angle are left out."""
-    import pypdfium2.raw as raw  # pyright: ignore[reportMissingImports]
-
+    raw: Any = library("pypdfium2.raw", "PDF")
     left, right, bottom, top, x, y = (ctypes.c_double() for _ in range(6))
     name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
     fonts: dict[tuple[bytes, int], tuple[bool, bool]] = {}
