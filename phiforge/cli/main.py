@@ -21,6 +21,7 @@ VERBS = {
     "quantize": "write a model's weights at 8, 4 or 16 bits, with what that costs measured",
     "export": "write a model as a GGUF file for llama.cpp, or as a Hugging Face folder",
     "data": "make, describe, clean and mix training data",
+    "train": "train a model by a recipe, on rows that `data` made",
     "doctor": "what this machine has, and which models fit it",
     "verify": "check an answer, or print the checker's own error table",
 }
