@@ -132,7 +132,7 @@ def _expected(answer: str) -> tuple[list[Call], dict[str, list[str]]]:
     if isinstance(calls, dict):
         words = cast(dict[str, Any], calls)
         if not words or not all(key in ("ask", "say") and isinstance(words[key], list) for key in words):
-            raise ValueError(f"expected words are lists under `ask` or `say`: {answer[:80]}")
+            raise ValueError(f"expected calls are an array, expected words lists under `ask` or `say`: {answer[:80]}")
         return [], words
     if not isinstance(calls, list):
         raise ValueError("the expected calls are no array")
