@@ -94,7 +94,7 @@ def train(
         for step in range(first, stage.steps):
             started = time.monotonic()
             batches = stage.batches(step)
-            count = sum(stage.count(batch) for batch in batches)
+            count = sum(stage.count(batch) for batch in batches) or 1.0  # a step may have nothing to teach
             loss, sums = 0.0, dict[str, float]()
             for batch in batches:
                 value, more = stage.loss(model, batch)
