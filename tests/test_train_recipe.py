@@ -15,7 +15,10 @@ from phiforge.chat.tokenizer import Tokenizer
 from phiforge.cli.main import main
 from phiforge.model import checkpoint
 from phiforge.model.config import PRESETS, shrink
+from phiforge.model.lora import merge
+from phiforge.model.peft import load_adapter
 from phiforge.records import Example, Message, Problem, Provenance, write_jsonl
+from phiforge.train.lora import attach, detach
 
 TEMPLATE = (
     "{% for m in messages %}<bos>{{ m.role }} {{ m.content }}<eos>{% endfor %}"
@@ -70,6 +73,27 @@ def test_a_recipe_makes_a_model(
     assert "holds a finished run" in capsys.readouterr().err
     assert main(["train", str(recipe(epochs=2)), "--json"]) == 1
     assert "holds a run of another recipe" in capsys.readouterr().err
+
+
+def test_an_adapter_is_learnt_and_the_network_stays(
+    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = recipe()
+    file.write_text(file.read_text() + "[lora]\nrank = 4\n")
+    assert main(["train", str(file), "--json"]) == 0
+    result = msgspec.json.decode(capsys.readouterr().out)
+    assert result["model"] == str(tmp_path / "out/adapter")
+    base = checkpoint.load(tmp_path / "base", dtype=torch.float32)
+    adapter = load_adapter(result["model"], base.config)
+    assert all(update.b.any() for update in adapter.updates.values())
+    tokens = torch.tensor([[1, 5, 9, 12]])
+    plain = base(tokens)
+    attached = attach(base, adapter)(tokens)
+    detach(base, adapter)
+    torch.testing.assert_close(base(tokens), plain)
+    merge(base, adapter)
+    torch.testing.assert_close(base(tokens), attached, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(attached, plain, atol=1e-3)
 
 
 @pytest.mark.parametrize(

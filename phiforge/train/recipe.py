@@ -8,6 +8,9 @@ epochs = 2
 
 [optimizer]
 lr = 2e-5
+
+[lora]                               # to learn an adapter, in out/adapter, instead of all weights
+rank = 16
 """
 
 from __future__ import annotations
@@ -27,13 +30,25 @@ from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
 from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
+from phiforge.model.lora import new_adapter
+from phiforge.model.peft import save_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.store.models import find
 from phiforge.train import sft
 from phiforge.train.batches import Document
 from phiforge.train.loop import Step, train
+from phiforge.train.lora import attach, detach
 from phiforge.train.optim import Optimizer
 from phiforge.train.run_folder import RunFolder
+
+
+class Lora(Struct, frozen=True, forbid_unknown_fields=True):
+    """An adapter's shape. `modules` are names of linear layers, fused or split."""
+
+    rank: int = 16
+    alpha: float = 32
+    modules: tuple[str, ...] = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
+    rslora: bool = False
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,10 +68,12 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     measure: int = 50
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     optimizer: Optimizer = Optimizer(lr=2e-5, weight_decay=0.0)
+    lora: Lora | None = None
 
 
 class Result(Struct, frozen=True):
-    """What a run came to. `too_long` rows were left out; `held_out` is the last measured loss of those kept aside."""
+    """What a run came to. `model` is the folder of model or adapter. `too_long` rows were left out; `held_out` is the last
+    measured loss of those kept aside."""
 
     model: str
     steps: int
@@ -103,15 +120,21 @@ def run(recipe: Recipe, progress: Callable[[Step], None] = lambda _: None) -> Re
         held_out=kept, held_out_every=recipe.measure,
     )  # fmt: skip
     _describe(out, recipe)
-    model = _trainable(checkpoint.assemble(source.config, source.tensors, dtype=torch.float32))
-    folder = RunFolder(out)
-    train(model, stage, recipe.optimizer, out, progress=progress)
-    checkpoint.save(model.to(getattr(torch, recipe.dtype)), out / "model")
+    model = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
+    folder, result = RunFolder(out), out / ("adapter" if recipe.lora else "model")
+    if recipe.lora:
+        how, chance = recipe.lora, torch.Generator().manual_seed(recipe.seed)
+        adapter = new_adapter(source.config, how.rank, how.alpha, how.modules, rslora=how.rslora, generator=chance)
+        train(attach(model, adapter), stage, recipe.optimizer, out, progress=progress)
+        save_adapter(detach(model, adapter), result, source.config)
+    else:
+        train(_trainable(model), stage, recipe.optimizer, out, progress=progress)
+        checkpoint.save(model.to(getattr(torch, recipe.dtype)), result)
     folder.clear_checkpoints()
     rows = folder.metrics()
     measured = [row["held_out"] for row in rows if "held_out" in row]
     return Result(
-        str(out / "model"), stage.steps, len(learnt), len(documents) - len(fit), rows[-1]["loss"],
+        str(result), stage.steps, len(learnt), len(documents) - len(fit), rows[-1]["loss"],
         measured[-1] if measured else None,
     )  # fmt: skip
 
@@ -123,7 +146,7 @@ def _refuse_another(out: Path, recipe: Recipe) -> None:
     if msgspec.json.decode(file.read_bytes())["recipe"] != msgspec.json.decode(msgspec.json.encode(recipe)):
         raise ValueError(f"{out} holds a run of another recipe: name another `out`, or delete it")
     if not (out / "checkpoints").exists():
-        raise ValueError(f"{out} holds a finished run; its model is in {out / 'model'}")
+        raise ValueError(f"{out} holds a finished run, with its model or adapter")
 
 
 def _describe(out: Path, recipe: Recipe) -> None:
