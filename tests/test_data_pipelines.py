@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -77,3 +78,11 @@ def test_each_level_and_length_is_made(name: str, level: int) -> None:
     assert all(isinstance(r, Example) for some in made for r in some)
     lengths = [sum(len(r.response.thinking or "") for r in some if isinstance(r, Example)) for some in made]
     assert lengths[0] <= lengths[1] <= lengths[2] or lengths == [0, 0, 0]
+
+
+def test_the_gallery_shows_every_pipeline_as_it_is() -> None:
+    """`phiforge/data/gallery.py` says how it is written anew."""
+    gallery = (Path(__file__).parents[1] / "docs/gallery.md").read_text()
+    for name in registry.names():
+        assert f"### {name}\n\n{registry.get(name).summary}.\n" in gallery, name
+    assert f"{len(registry.names())} pipelines; {len(SOLVERS)} need no language model" in gallery

@@ -65,11 +65,14 @@ def parts(folder: str | Path) -> dict[str, list[Path]]:
 
 def describe(folder: str, tokens: Tokens) -> list[Part]:
     """Measure every part of a folder, here or in an object store. Raises ValueError for one without rows."""
-    place = Place(folder)
-    reports = msgspec.json.decode(place.read("report.json") or b"[]", type=list[Report])
-    by_name = {each.pipeline: each for each in reports}
-    with place.copied() as local:
+    by_name = {each.pipeline: each for each in run_reports(folder)}
+    with Place(folder).copied() as local:
         return [_describe(name, files, tokens, by_name.get(name)) for name, files in parts(local).items()]
+
+
+def run_reports(folder: str) -> list[Report]:
+    """What a run told of its pipelines; nothing for a folder that no run made."""
+    return msgspec.json.decode(Place(folder).read("report.json") or b"[]", type=list[Report])
 
 
 def _describe(name: str, files: list[Path], tokens: Tokens, report: Report | None) -> Part:

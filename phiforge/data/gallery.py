@@ -12,16 +12,18 @@ from itertools import groupby
 from pathlib import Path
 
 from phiforge.data import pipeline as registry
-from phiforge.data.card import Part, describe
+from phiforge.data.card import Part, describe, run_reports
 from phiforge.data.pipeline import Solver, Taught
 from phiforge.data.rows import in_words
+from phiforge.data.run import Report
 from phiforge.data.tokens import counter
 
 SHOWN = 1200  # characters of a sample row; long contexts and programs are cut
 
 
-def write(path: str, parts: dict[str, Part]) -> None:
-    """Write the gallery of all registered pipelines, with figures and rows of those that are in `parts`."""
+def write(path: str, parts: dict[str, Part], reports: dict[str, Report]) -> None:
+    """Write the gallery of all registered pipelines, with figures and rows of those that are in `parts`, and with what became
+    of the others in `reports`."""
     pipelines = [registry.get(name) for name in registry.names()]
     solvers = sum(isinstance(each, Solver) for each in pipelines)
     lines = [
@@ -38,11 +40,11 @@ def write(path: str, parts: dict[str, Part]) -> None:
     for family, members in groupby(pipelines, key=lambda each: each.family):
         lines += ["", f"## {family}", ""]
         for each in members:
-            lines += _section(each, parts.get(each.name))
+            lines += _section(each, parts.get(each.name), reports.get(each.name))
     Path(path).write_text("\n".join(lines) + "\n")
 
 
-def _section(pipeline: Solver | Taught, part: Part | None) -> list[str]:
+def _section(pipeline: Solver | Taught, part: Part | None, report: Report | None) -> list[str]:
     about = [
         f"needs {pipeline.needs}",
         f"seeds: {pipeline.seeds}" if pipeline.seeds else "",
@@ -52,7 +54,8 @@ def _section(pipeline: Solver | Taught, part: Part | None) -> list[str]:
     ]
     lines = [f"### {pipeline.name}", "", f"{pipeline.summary}.", "", f"{'; '.join(filter(None, about))}.", ""]
     if part is None:
-        return [*lines, "No row of it has been kept yet.", ""]
+        reasons = "; ".join(f"{n} × {reason}" for reason, n in report.rejected.items()) if report else ""
+        return [*lines, f"No row of it has been kept yet{f': {reasons}' if reasons else ''}.", ""]
     lines += [_figures(part), ""]
     for number, row in enumerate(part.samples, 1):
         text = in_words(row)
@@ -78,4 +81,6 @@ def _figures(part: Part) -> str:
 if __name__ == "__main__":
     target, *folders = sys.argv[1:]
     tokens = counter()
-    write(target, {part.name: part for folder in folders for part in describe(folder, tokens)})
+    reports = [report for folder in folders for report in run_reports(folder)]
+    parts = [part for folder in folders for part in describe(folder, tokens)]
+    write(target, {part.name: part for part in parts}, {report.pipeline: report for report in reports})
