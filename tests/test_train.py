@@ -204,16 +204,18 @@ def test_a_run_goes_on_exactly_where_it_was(tmp_path: Path, muon: bool) -> None:
     assert rows[1][-1]["held_out"] < rows[1][3]["held_out"] or muon
 
 
-def test_ctrl_c_saves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves(tmp_path: Path, number: int) -> None:
     def press(step: Step) -> None:
         if step.step == 5:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
+    before = signal.getsignal(number)
     stage = sft.stage(documents(60), tokens=80)
     with pytest.raises(Interrupted, match="stopped after step 5 of"):
         train(network(), stage, Optimizer(), tmp_path, progress=press)
     assert [path.name for path in RunFolder(tmp_path).checkpoints()] == ["00000005.pt"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_its_batch(tmp_path: Path) -> None:

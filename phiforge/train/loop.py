@@ -37,7 +37,7 @@ class Diverged(RuntimeError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C: the state has been saved."""
+    """Ctrl-C or SIGTERM: the state has been saved."""
 
 
 @dataclass(frozen=True)
@@ -175,23 +175,26 @@ def _sound(
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C is remembered until the step is done; a second one stops at once. Only in the main thread."""
-    pressed: list[int] = []
+    """Ctrl-C and SIGTERM are remembered until the step is done; a second one stops at once. Only in the main thread."""
+    told: list[int] = []
 
-    def press(*_: Any) -> None:
-        pressed.append(1)
-        if len(pressed) > 1:
+    def remember(number: int, _: Any) -> None:
+        told.append(number)
+        if len(told) > 1:
             raise KeyboardInterrupt
 
+    before: dict[int, Any] = {}
     try:
-        before = signal.signal(signal.SIGINT, press)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, remember)
     except ValueError:  # not the main thread
         yield lambda: False
         return
     try:
-        yield lambda: bool(pressed)
+        yield lambda: bool(told)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def flops_a_token(config: ModelConfig) -> float:
