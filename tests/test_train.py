@@ -80,6 +80,29 @@ def test_a_frozen_head_costs_no_gradient() -> None:
     assert head.grad is None
 
 
+_MEMORY = """
+import resource, sys, torch
+from phiforge.train.loss import cross_entropy
+vocabulary = int(sys.argv[1])
+states, head = torch.randn(4096, 64, requires_grad=True), torch.randn(vocabulary, 64)
+torch.randn(64, 64) @ torch.randn(64, 64)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+cross_entropy(states, head, torch.randint(vocabulary, (4096,)), torch.ones(4096)).backward()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.slow
+def test_the_loss_takes_no_more_memory_with_a_large_vocabulary() -> None:
+    """4,096 tokens, beyond the weights themselves: 200,000 words against 32,000."""
+    taken = [
+        int(subprocess.run([sys.executable, "-c", _MEMORY, str(n)], capture_output=True, text=True, check=True).stdout)
+        for n in (32_000, 200_000)
+    ]
+    assert taken[1] < 1.2 * taken[0]
+    assert taken[1] < 4096 * 200_000 * 4 / 1024 / 10  # all logits would be 3.3 GB
+
+
 # --- batches ----------------------------------------------------------------------------------------------------------
 
 
