@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 from phiforge.data.draw import Draw
@@ -65,3 +66,9 @@ def listed(parts: list[str], last: str = "and") -> str:
 def article(noun: str) -> str:
     """ "a" or "an" by the first letter."""
     return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def decimal(value: Fraction | int) -> str:
+    """A number that ends within four decimal places as a decimal, any other as a fraction."""
+    scaled = Fraction(value) * 10**4
+    return f"{float(value):.4f}".rstrip("0").rstrip(".") if scaled.denominator == 1 else str(value)

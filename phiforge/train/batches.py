@@ -59,12 +59,6 @@ class Batch:
         positions = torch.cat([torch.arange(n) for n in lengths])
         return cls(torch.tensor(ids), torch.tensor(labels), torch.tensor(weights), positions, tuple(lengths))
 
-    def to(self, device: torch.device | str) -> Batch:
-        tokens, labels, weights, positions = (
-            x.to(device) for x in (self.tokens, self.labels, self.weights, self.positions)
-        )
-        return Batch(tokens, labels, weights, positions, self.lengths)
-
     def attend(self, attention: Attention, layer: int, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Causal attention within each document: [T, (H + 2 G) D] -> [T, H D]."""
         H, G = attention.n_heads, attention.n_kv_heads

@@ -33,7 +33,10 @@ def attach(model: Phi3, adapter: Adapter) -> Phi3:
     check(model.config, adapter)
     model.requires_grad_(False)
     for name, update in adapter.updates.items():
-        _replace(model, name, Adapted(model.get_submodule(name), update))  # type: ignore[arg-type]
+        layer = model.get_submodule(name)
+        if not isinstance(layer, Linear):
+            raise ValueError(f"{name} is a {type(layer).__name__}; only plain weights take an update in training")
+        _replace(model, name, Adapted(layer, update))
     return model
 
 

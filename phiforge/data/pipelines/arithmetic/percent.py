@@ -11,7 +11,7 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import people
+from phiforge.data.words import decimal, people
 
 _EASY = (10, 20, 25, 50, 75, 5, 40, 60, 30, 80)
 _THINGS = (
@@ -64,7 +64,7 @@ def _part(draw: Draw, level: int) -> Draft:
         rest_now, wanted, q = rest, whole - part if rest else part, p
     steps = [
         Step(
-            f"1 % of {whole} is {_d(Fraction(whole, 100))}, so {q} % is {q} × {_d(Fraction(whole, 100))} = {whole * q // 100}.",
+            f"1 % of {whole} is {decimal(Fraction(whole, 100))}, so {q} % is {q} × {decimal(Fraction(whole, 100))} = {whole * q // 100}.",
             "Go by one percent.",
         )
     ]
@@ -84,14 +84,8 @@ def _part(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"That is {wanted} {things}.",
         given=f"{q} % of {whole}{', then the rest' if rest_now else ''}.",
-        check=f"{wanted} / {whole} = {Fraction(wanted, whole)} = {_d(Fraction(100 * wanted, whole))} %.",
+        check=f"{wanted} / {whole} = {Fraction(wanted, whole)} = {decimal(Fraction(100 * wanted, whole))} %.",
     )
-
-
-def _d(value: Fraction) -> str:
-    """A decimal where it ends within four places, else the fraction."""
-    scaled = value * 10**4
-    return f"{float(value):.4f}".rstrip("0").rstrip(".") if scaled.denominator == 1 else str(value)
 
 
 def _rate(draw: Draw, level: int) -> Draft:
@@ -107,7 +101,7 @@ def _rate(draw: Draw, level: int) -> Draft:
     )[form] + " Give the number."
     slip = (
         Slip(
-            f"{whole} / {part} × 100 would be {_d(Fraction(100 * whole, part))}.",
+            f"{whole} / {part} × 100 would be {decimal(Fraction(100 * whole, part))}.",
             "The part goes on top: it is less than the whole.",
         )
         if part < whole
@@ -146,14 +140,14 @@ def _whole(draw: Draw, level: int) -> Draft:
         template=f"whole {things} {form}",
         steps=[
             Step(
-                f"{part} / {p} = {_d(Fraction(part, p))} is 1 %.",
+                f"{part} / {p} = {decimal(Fraction(part, p))} is 1 %.",
                 f"{part} is {p} %, so divide to find one percent.",
                 Slip(
-                    f"{p} % of {part} is {_d(Fraction(part * p, 100))}.",
+                    f"{p} % of {part} is {decimal(Fraction(part * p, 100))}.",
                     f"But {part} is the part already, not the whole.",
                 ),
             ),
-            Step(f"100 × {_d(Fraction(part, p))} = {whole}.", "The whole is 100 %."),
+            Step(f"100 × {decimal(Fraction(part, p))} = {whole}.", "The whole is 100 %."),
         ],
         says=f"There are {whole} {things}.",
         given=f"{part} is {p} % of an unknown whole.",
@@ -181,7 +175,7 @@ def _change(draw: Draw, level: int) -> Draft:
                 f"{abs(new - old)} / {old} × 100 = {p}.",
                 "It is measured against the old value.",
                 Slip(
-                    f"{abs(new - old)} / {new} × 100 = {_d(Fraction(100 * abs(new - old), new))}.",
+                    f"{abs(new - old)} / {new} × 100 = {decimal(Fraction(100 * abs(new - old), new))}.",
                     "That measures against the new value.",
                 ),
             ),
@@ -199,7 +193,7 @@ def _change(draw: Draw, level: int) -> Draft:
         answer, says, check = (
             str(new),
             f"It is {new} then.",
-            f"{new} / {old} = {_d(Fraction(new, old))}, which is 1 {'+' if up else '−'} {_d(Fraction(p, 100))}.",
+            f"{new} / {old} = {decimal(Fraction(new, old))}, which is 1 {'+' if up else '−'} {decimal(Fraction(p, 100))}.",
         )
     return Draft(
         question=question,
@@ -233,7 +227,7 @@ def _before(draw: Draw, level: int) -> Draft:
     )[form]
     share = 100 + p if up else 100 - p
     slip = Slip(
-        f"{p} % of {new} is {_d(Fraction(new * p, 100))}, so it was {_d(Fraction(new * (100 - p if up else 100 + p), 100))}.",
+        f"{p} % of {new} is {decimal(Fraction(new * p, 100))}, so it was {decimal(Fraction(new * (100 - p if up else 100 + p), 100))}.",
         f"The {p} % were of the old price, not of {new}.",
     )
     return Draft(
@@ -265,39 +259,39 @@ def _changes(draw: Draw, level: int) -> Draft:
         factor = Fraction(1)
         for c in changes:
             factor *= Fraction(100 + c, 100)
-        shown = " × ".join(_d(Fraction(100 + c, 100)) for c in changes)
+        shown = " × ".join(decimal(Fraction(100 + c, 100)) for c in changes)
         change = (factor - 1) * 100
         slip = Slip(
             f"Together {' '.join(('+ ' if c > 0 else '− ') + str(abs(c)) for c in changes).removeprefix('+ ')} = {sum(changes)} %.",
             "Each change is of what is there by then, so they can't be added.",
         )
         steps = [
-            Step(f"{shown} = {_d(factor)}.", "A change is a factor, and factors multiply.", slip),
-            Step(f"({_d(factor)} − 1) × 100 = {_d(change)}."),
+            Step(f"{shown} = {decimal(factor)}.", "A change is a factor, and factors multiply.", slip),
+            Step(f"({decimal(factor)} − 1) × 100 = {decimal(change)}."),
         ]
         question = (
             f"The {what} {told}. By how many percent has it changed in all? Give a signed number, negative for a fall."
         )
-        answer = _d(change)
+        answer = decimal(change)
         says, check = (
             f"In all it changed by {answer} %.",
-            f"Starting from 100: {' → '.join(_d(x) for x in _path(Fraction(100), changes))}.",
+            f"Starting from 100: {' → '.join(decimal(x) for x in _path(Fraction(100), changes))}.",
         )
     else:
         for c in changes:
             new = value * (100 + c) / 100
             steps.append(
                 Step(
-                    f"{_d(value)} × {_d(Fraction(100 + c, 100))} = {_d(new)}.",
+                    f"{decimal(value)} × {decimal(Fraction(100 + c, 100))} = {decimal(new)}.",
                     f"{'Up' if c > 0 else 'Down'} by {abs(c)} % of what is there now.",
                 )
             )
             value = new
         question = f"The {what} is {start} at first. It {told}. What is it in the end?"
-        answer = _d(value)
+        answer = decimal(value)
         says, check = (
             f"In the end it is {answer}.",
-            f"{answer} / {start} = {_d(value / start)}, the product of the factors {', '.join(_d(Fraction(100 + c, 100)) for c in changes)}.",
+            f"{answer} / {start} = {decimal(value / start)}, the product of the factors {', '.join(decimal(Fraction(100 + c, 100)) for c in changes)}.",
         )
     return Draft(
         question=question,
@@ -342,7 +336,7 @@ def _reverse_changes(draw: Draw, level: int) -> Draft:
             Step(
                 f"It has to change by {p} of {new}: {p}/{new} × 100 = {answer}.",
                 "",
-                Slip(f"{p} % back, of course.", f"But {p} % of {new} is {_d(Fraction(p * new, 100))}, not {p}."),
+                Slip(f"{p} % back, of course.", f"But {p} % of {new} is {decimal(Fraction(p * new, 100))}, not {p}."),
             ),
         ],
         says=f"It must {other} by {answer} %.",

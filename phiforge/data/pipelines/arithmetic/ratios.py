@@ -67,7 +67,7 @@ def _share(draw: Draw, level: int) -> Draft:
                 f"{' + '.join(map(str, parts))} = {sum(parts)} parts.",
                 "First, how many parts are there in all?",
                 Slip(
-                    f"{total} ÷ {n} = {_d(Fraction(total, n))} for each.",
+                    f"{total} ÷ {n} = {Fraction(total, n)!s} for each.",
                     "The shares are not equal; the ratio says so.",
                 ),
             ),
@@ -78,10 +78,6 @@ def _share(draw: Draw, level: int) -> Draft:
         given=f"{total} {things} in the ratio {ratio}; {who[which]} has {count(parts[which], 'part')}.",
         check=f"All shares: {' + '.join(str(one * p) for p in parts)} = {total}.",
     )
-
-
-def _d(value: Fraction) -> str:
-    return str(value) if value.denominator > 1 else str(value.numerator)
 
 
 def _unit_price(draw: Draw, level: int) -> Draft:
@@ -159,8 +155,8 @@ def _rate(draw: Draw, level: int) -> Draft:
             f"{who[0].upper()}{who[1:]} does {x} {what} for every {a} {per}. How many {per} do {y} {what} take?",
         )[form]
         steps = [
-            Step(f"{x} ÷ {a} = {_d(rate)} {what} for one of the {per}.", "The rate first."),
-            Step(f"{y} ÷ {_d(rate)} = {b}.", f"How often does the rate go into {y}?"),
+            Step(f"{x} ÷ {a} = {rate!s} {what} for one of the {per}.", "The rate first."),
+            Step(f"{y} ÷ {rate!s} = {b}.", f"How often does the rate go into {y}?"),
         ]
         answer = str(b)
     else:
@@ -169,8 +165,8 @@ def _rate(draw: Draw, level: int) -> Draft:
             f"{who[0].upper()}{who[1:]} does {x} {what} for every {a} {per}. How many {what} come from {b} {per}?",
         )[form].replace("are it", "is that")
         steps = [
-            Step(f"{x} ÷ {a} = {_d(rate)} {what} for one of the {per}.", "The rate first."),
-            Step(f"{_d(rate)} × {b} = {y}."),
+            Step(f"{x} ÷ {a} = {rate!s} {what} for one of the {per}.", "The rate first."),
+            Step(f"{rate!s} × {b} = {y}."),
         ]
         answer = str(y)
     return Draft(
@@ -298,7 +294,7 @@ def _inverse(draw: Draw, level: int) -> Draft:
                 f"{a} × {t1} = {total}.",
                 f"One alone would need {a} times as long.",
                 Slip(
-                    f"{t1} ÷ {a} × {b} = {_d(Fraction(t1 * b, a))} {unit}.",
+                    f"{t1} ÷ {a} × {b} = {Fraction(t1 * b, a)!s} {unit}.",
                     f"But {'more' if b > a else 'fewer'} {who} should need {'less' if b > a else 'more'} time.",
                 ),
             ),

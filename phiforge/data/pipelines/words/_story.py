@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import NamedTuple
 
 from phiforge.data.draw import Draw
@@ -40,12 +39,6 @@ CURRENCIES = tuple(
 def amount(cents: int) -> str:
     """Hundredths as whole ones: 240 is "2.40", 300 is "3"."""
     return str(cents // 100) if cents % 100 == 0 else f"{cents // 100}.{cents % 100:02d}"
-
-
-def decimal(value: Fraction | int) -> str:
-    """A number that ends within four decimal places as a decimal, any other as a fraction."""
-    scaled = Fraction(value) * 10**4
-    return f"{float(value):.4f}".rstrip("0").rstrip(".") if scaled.denominator == 1 else str(value)
 
 
 class Aside(NamedTuple):

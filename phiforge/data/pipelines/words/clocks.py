@@ -11,9 +11,9 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words._story import asides, decimal, known, told
+from phiforge.data.pipelines.words._story import asides, known, told
 from phiforge.data.pipelines.words.travel import clock, span
-from phiforge.data.words import count, people
+from phiforge.data.words import count, decimal, people
 
 _SHOWS = ("a film", "the rehearsal", "a lesson", "the night train", "a lecture", "the ferry trip", "the football match with its break", "an operation", "the guided tour", "a play", "the council meeting", "a shift at the bakery", "the choir practice", "a flight", "the charging of the battery", "the firing of a kiln", "a wash with the drying", "the hike")  # fmt: skip
 # Cities by their winter time, in minutes from Greenwich. Facts of today's rules; questions state them.

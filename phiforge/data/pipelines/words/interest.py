@@ -11,8 +11,8 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words._story import CURRENCIES, asides, decimal, known, told
-from phiforge.data.words import count, people
+from phiforge.data.pipelines.words._story import CURRENCIES, asides, known, told
+from phiforge.data.words import count, decimal, people
 
 _BANKS = (
     "a savings bank",

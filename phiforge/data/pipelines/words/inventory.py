@@ -11,8 +11,8 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words._story import asides, decimal, known, told
-from phiforge.data.words import count, people
+from phiforge.data.pipelines.words._story import asides, known, told
+from phiforge.data.words import count, decimal, people
 
 # What is kept where, in what it is packed, and what the packs stand on.
 _STORES = (

@@ -12,8 +12,8 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words._story import CURRENCIES, amount, asides, decimal, known, told
-from phiforge.data.words import count, listed, people
+from phiforge.data.pipelines.words._story import CURRENCIES, amount, asides, known, told
+from phiforge.data.words import count, decimal, listed, people
 
 _DISHES = (
     ("pancakes", ("flour", "g", 150, 400), ("milk", "ml", 200, 600), ("sugar", "g", 20, 80)), ("lentil soup", ("lentils", "g", 200, 500), ("stock", "ml", 600, 1500), ("carrots", "g", 100, 400)), ("apple cake", ("apples", "g", 400, 1000), ("flour", "g", 200, 450), ("butter", "g", 100, 250)), ("risotto", ("rice", "g", 250, 500), ("stock", "ml", 700, 1500), ("cheese", "g", 50, 150)),

@@ -12,9 +12,9 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words._story import asides, decimal, known, told
+from phiforge.data.pipelines.words._story import asides, known, told
 from phiforge.data.rows import Unfit
-from phiforge.data.words import Person, people
+from phiforge.data.words import Person, decimal, people
 
 # How someone travels, with the least and the highest speed in kilometres an hour.
 _MOVES = (

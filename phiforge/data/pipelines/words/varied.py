@@ -22,6 +22,7 @@ from phiforge.data.seeds import Seed
 from phiforge.data.words import PEOPLE
 
 TRIES = 60  # sets of numbers tried for one variant
+_DIGITS = r"\d[\d,]*\.?\d*|\.\d+"
 _ANNOTATION = re.compile(r"<<[^<>]*>>")
 _HE_OR_SHE = {person.name: person.they for person in PEOPLE}
 _NAME = re.compile(rf"\b(?:{'|'.join(_HE_OR_SHE)})\b")
@@ -119,7 +120,9 @@ def _with_numbers(text: str, changed: dict[Fraction, Fraction]) -> str:
         new = changed.get(old, old)
         return found.group() if new == old else _written(new, "," in found.group(), money="." in found.group())
 
-    inside = lambda found: "<<" + re.sub(r"\d[\d,]*\.?\d*|\.\d+", other, found.group()[2:-2]) + ">>"  # noqa: E731
+    def inside(found: re.Match[str]) -> str:
+        return f"<<{re.sub(_DIGITS, other, found.group()[2:-2])}>>"
+
     pieces, end = [], 0
     for found in _ANNOTATION.finditer(text):
         pieces += [_sums(text[end : found.start()], other), inside(found)]
@@ -132,7 +135,7 @@ def _sums(text: str, other: Any) -> str:
     sums = re.compile(r"(?<![\w.])[\d.,]*\d(?:\s*[-+*/x]\s*[\d.,]*\d)+(?=\s*=|\s*$)")
     pieces, end = [], 0
     for found in sums.finditer(text):
-        pieces += [NUMBER.sub(other, text[end : found.start()]), re.sub(r"\d[\d,]*\.?\d*|\.\d+", other, found.group())]
+        pieces += [NUMBER.sub(other, text[end : found.start()]), re.sub(_DIGITS, other, found.group())]
         end = found.end()
     return "".join([*pieces, NUMBER.sub(other, text[end:])])
 

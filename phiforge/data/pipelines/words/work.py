@@ -12,8 +12,8 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words._story import CURRENCIES, asides, decimal, known, told
-from phiforge.data.words import people
+from phiforge.data.pipelines.words._story import CURRENCIES, asides, known, told
+from phiforge.data.words import decimal, people
 
 # What is to be done, "... the fence", and the unit of time it takes.
 _JOBS = (
