@@ -1,0 +1,159 @@
+"""A data set's rows: from a local folder in its authors' format, or from the hub through `datasets` when that is asked for."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from phiforge.evals.task import Files, Made, Row, Task
+from phiforge.records import Problem
+
+
+class Loaded(Struct, frozen=True):
+    """Rows, where they come from, and the checksum of the files (of the rows, for what no file holds)."""
+
+    rows: list[Row]
+    where: str
+    sha256: str
+    pinned: bool
+
+
+def data_folder(given: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of data sets: the one given, or $PHIFORGE_DATA, or ./data."""
+    return Path(given or os.environ.get("PHIFORGE_DATA") or "data").expanduser()
+
+
+def load(
+    source: Files | Made, folder: Path, *, hub: bool = False, part: str = "", seed: int = 0, n: int = 0
+) -> Loaded:
+    """The rows of a split. `hub` allows to ask the hub for what `folder` does not have.
+
+    Raises ValueError for data that is missing (with how to get it), is not the pinned one, or cannot be read.
+    """
+    if isinstance(source, Made):
+        rows = list(source.make(part or source.default_part, seed, n or source.n))
+        return Loaded(rows, f"made by seed {seed}", _of_rows(rows), True)
+    files = sorted((folder / source.folder).glob(source.files)) if source.folder else []
+    if files:
+        found = checksum(files)
+        if source.sha256 and found != source.sha256:
+            raise ValueError(
+                f"{folder / source.folder / source.files} is not the data this task was written for: its checksum is {found}, "
+                f"expected {source.sha256}"
+            )
+        rows = [row for file in files for row in read_rows(file)]
+        return Loaded(rows, str(folder / source.folder / source.files), found, bool(source.sha256))
+    if hub and source.hub:
+        rows = _from_hub(source)
+        where = f"hub: {source.hub} {source.config} {source.split}".replace("  ", " ")
+        return Loaded(rows, where, _of_rows(rows), bool(source.revision))
+    how = f"; {source.get}" if source.get else ""
+    on_hub = f", or let --hub download {source.hub} ({source.split})" if source.hub else ""
+    raise ValueError(
+        f"no data: {folder / source.folder / source.files} is not there{how}. Give the folder of data sets with --data or "
+        f"PHIFORGE_DATA{on_hub}"
+    )
+
+
+def problems(task: Task, loaded: Loaded, split: str, part: str = "") -> list[Problem]:
+    """The problems of a split's rows, in order, with ids; of one subset, where `part` names it (not for made ones).
+
+    Raises ValueError for a part that no item has, for two items with one id, and for a row that makes no problem.
+    """
+    found: list[Problem] = []
+    for index, row in enumerate(loaded.rows):
+        try:
+            problem = task.item(row, index)
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"{loaded.where}, row {index}: {task.name} cannot read it: {error!r}") from None
+        if problem is not None:
+            id = problem.id or f"{task.name}/{split}/{index}"
+            found.append(msgspec.structs.replace(problem, id=id))
+    if part and not isinstance(task.data[split], Made):
+        subsets = {str(p.metadata.get("subset", "")) for p in found}
+        if part not in subsets:
+            raise ValueError(f"{task.name} has no part {part!r}: it has {', '.join(sorted(subsets)) or 'none'}")
+        found = [p for p in found if p.metadata.get("subset") == part]
+    seen: set[str] = set()
+    for problem in found:
+        if problem.id in seen:
+            raise ValueError(f"{loaded.where}: two items have the id {problem.id!r}")
+        seen.add(problem.id)
+    return found
+
+
+def checksum(files: list[Path]) -> str:
+    """One SHA-256 for a set of files: of the lines "name digest" in the order of names; of the file itself if there is one."""
+    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+    if len(files) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in digests.items()).encode()).hexdigest()
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of one file by its suffix. Raises ValueError for a format that is not known, or for a bad line."""
+    suffixes = file.suffixes
+    data = gzip.decompress(file.read_bytes()) if suffixes[-1:] == [".gz"] else file.read_bytes()
+    suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else file.suffix
+    stem = file.name.removesuffix(".gz").removesuffix(suffix)
+    try:
+        rows = _READERS[suffix](data)
+    except KeyError:
+        raise ValueError(f"{file}: {suffix or 'no suffix'} is none of {', '.join(_READERS)}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{file}: {error}") from None
+    return [{**row, "_file": stem} for row in rows]
+
+
+def _jsonl(data: bytes) -> list[Row]:
+    return [msgspec.json.decode(line) for line in data.splitlines() if line.strip()]
+
+
+def _json(data: bytes) -> list[Row]:
+    return msgspec.json.decode(data) if data.lstrip()[:1] == b"[" else _jsonl(data)
+
+
+def _csv(data: bytes) -> list[Row]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def _txt(data: bytes) -> list[Row]:
+    return [{"text": data.decode()}]
+
+
+def _parquet(data: bytes) -> list[Row]:
+    pq: Any = import_module("pyarrow.parquet")
+    return pq.read_table(io.BytesIO(data)).to_pylist()
+
+
+_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".txt": _txt, ".parquet": _parquet}
+
+
+def _from_hub(source: Files) -> list[Row]:
+    try:
+        datasets: Any = import_module("datasets")
+    except ModuleNotFoundError:
+        raise ValueError("--hub needs the package datasets: pip install datasets") from None
+    try:
+        rows = datasets.load_dataset(
+            source.hub, source.config or None, split=source.split, revision=source.revision or None
+        )
+    except Exception as error:  # its errors have no common class
+        raise ValueError(f"the hub's {source.hub} could not be loaded: {type(error).__name__}: {error}") from None
+    return [{**row, "_file": source.config or source.split} for row in rows]
+
+
+def _of_rows(rows: list[Row]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(msgspec.json.encode(row, enc_hook=str, order="sorted") + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""One file a task; `phiforge.evals.task` finds them by name."""
