@@ -72,12 +72,13 @@ def problems(task: Task, loaded: Loaded, split: str, part: str = "") -> list[Pro
     found: list[Problem] = []
     for index, row in enumerate(loaded.rows):
         try:
-            problem = task.item(row, index)
+            made = task.item(row, index)
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"{loaded.where}, row {index}: {task.name} cannot read it: {error!r}") from None
-        if problem is not None:
-            id = problem.id or f"{task.name}/{split}/{index}"
-            found.append(msgspec.structs.replace(problem, id=id))
+        several = made if isinstance(made, list) else [] if made is None else [made]
+        for place, problem in enumerate(several):
+            own = f"{task.name}/{split}/{index}" + (f"/{place}" if isinstance(made, list) else "")
+            found.append(msgspec.structs.replace(problem, id=problem.id or own))
     if part and not isinstance(task.data[split], Made):
         subsets = {str(p.metadata.get("subset", "")) for p in found}
         if part not in subsets:

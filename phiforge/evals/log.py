@@ -96,6 +96,7 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     protocol_version: int
     protocol_words: str
     kind: Literal["generate", "choice", "perplexity"]
+    metric: Literal["right", "score", "perplexity"] = "right"  # the headline figure, of `Task.metric`
     verifiers: list[str]
     model: str
     model_details: dict[str, Any] = {}  # architecture, dtype, files' checksums, adapter, endpoint: as far as known
@@ -115,8 +116,8 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 IDENTITY = (
-    "task", "part", "task_version", "protocol", "protocol_version", "kind", "model", "judge", "sampling", "repeats", "seed",
-    "limit", "items", "data",
+    "task", "part", "task_version", "protocol", "protocol_version", "kind", "model", "model_details", "judge", "sampling",
+    "repeats", "seed", "limit", "items", "data",
 )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ row, and
 The first split of `data` is the one measured, the first protocol the default. `NAME:PART` asks for a part of a task: a subset
 of its items (MMLU's subject), or what a generated task makes of it (`reasoning_gym:leg_counting`).
 `Problem.metadata` keys with a meaning here: `subset`, `cluster` (items that share a passage or a template; standard errors
-respect it), `solution`, `tools`, `follow_ups`. An item without an id is `<task>/<split>/<index of its row>`.
+respect it), `solution`, `tools`, `follow_ups`. An item without an id is `<task>/<split>/<index of its row>`,
+and `.../<its place in the row>` where a row makes several.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import phiforge.evals.tasks as home
 from phiforge.evals.protocol import Protocol
@@ -60,14 +61,16 @@ class Made:
 
 @dataclass(kw_only=True)
 class Task:
-    """`item(row, index)` makes a problem of a row; None leaves the row out. `shots` names the split that has worked examples:
-    the first ones of the item's subset. `version` counts changes that make scores incomparable. `published` are known scores
-    by model, in percent, with the protocol they were measured under in `published_as`; `source` says where they stand."""
+    """`item(row, index)` makes a problem of a row, or several; None leaves the row out. `shots` names the split that has worked examples:
+    the first ones of the item's subset. `version` counts changes that make scores incomparable. `metric` is the headline
+    figure: the share of items that are right, or the mean score, where part marks count. `published` are known scores by
+    model, in percent, with the protocol they were measured under in `published_as`; `source` says where they stand."""
 
     data: Mapping[str, Files | Made]
-    item: Callable[[Row, int], Problem | None]
+    item: Callable[[Row, int], Problem | list[Problem] | None]
     protocols: Mapping[str, Protocol]
     shots: str = ""
+    metric: Literal["right", "score"] = "right"
     version: int = 1
     published: Mapping[str, float] = field(default_factory=dict)
     published_as: str = ""
