@@ -61,10 +61,13 @@ class Made:
 
 @dataclass(kw_only=True)
 class Task:
-    """`item(row, index)` makes a problem of a row, or several; None leaves the row out. `shots` names the split that has worked examples:
-    the first ones of the item's subset. `version` counts changes that make scores incomparable. `metric` is the headline
-    figure: the share of items that are right, or the mean score, where part marks count. `published` are known scores by
-    model, in percent, with the protocol they were measured under in `published_as`; `source` says where they stand."""
+    """`item(row, index)` makes a problem of a row, or several; None leaves the row out.
+
+    `shots` names the split that has worked examples: the first ones of the item's subset. `version` counts changes that make
+    scores incomparable. `metric` is the headline figure: the share of items that are right, or the mean score, where part
+    marks count. `published` are known scores by model, in percent, with the protocol they were measured under in
+    `published_as`; `source` says where they stand.
+    """
 
     data: Mapping[str, Files | Made]
     item: Callable[[Row, int], Problem | list[Problem] | None]

@@ -4,7 +4,6 @@ from phiforge.evals.protocol import Perplexity
 from phiforge.evals.task import Files, Row, Task
 from phiforge.records import Message, Problem
 
-
 CHARACTERS = 8_000  # of a passage at most, but for a line that is longer
 
 
