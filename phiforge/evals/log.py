@@ -24,7 +24,8 @@ OUTCOMES: tuple[Outcome, ...] = Outcome.__args__
 
 
 class Weighed(Struct, frozen=True, forbid_unknown_fields=True):
-    """One continuation: its summed log-likelihood, its length, and whether it is what greedy decoding would write."""
+    """One continuation: its summed log-likelihood, its length in tokens and in UTF-8 bytes without the leading space, and
+    whether it is what greedy decoding would write."""
 
     text: str
     logprob: float

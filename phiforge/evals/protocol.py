@@ -105,7 +105,8 @@ class Generate:
 class Choice:
     """The continuation with the largest log-likelihood is the answer, first of equals; `Problem.answer` is a letter.
 
-    `per` is what sums are divided by: nothing, the continuation's UTF-8 bytes, or its tokens. All three are logged.
+    `per` is what sums are divided by: nothing, or the continuation's UTF-8 bytes, characters (lm-evaluation-harness'
+    acc_norm), both without its leading space, or tokens. All are logged.
     """
 
     words: str
@@ -116,7 +117,7 @@ class Choice:
     between: str = "\n\n"
     shots: int = 0
     examples: Sequence[Problem] = ()
-    per: Literal["sum", "byte", "token"] = "sum"
+    per: Literal["sum", "byte", "char", "token"] = "sum"
     repeats: ClassVar[int] = 1
     kind: ClassVar[str] = "choice"
 

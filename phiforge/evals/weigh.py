@@ -119,7 +119,7 @@ def _item(protocol: Choice | Perplexity, asked: _Asked) -> Item:
             seconds=seconds,
         )
     weighed = [
-        Weighed(text, each.total, len(after), len(text.encode()), all(each.greedy))
+        Weighed(text, each.total, len(after), len(text.lstrip(" ").encode()), all(each.greedy))
         for text, each, (_, after) in zip(asked.texts, scored, asked.ids, strict=True)
     ]
     values = [each.logprob / _length(protocol, each) for each in weighed]
@@ -140,4 +140,5 @@ def _item(protocol: Choice | Perplexity, asked: _Asked) -> Item:
 
 
 def _length(protocol: Choice, weighed: Weighed) -> int:
-    return {"sum": 1, "byte": max(weighed.bytes, 1), "token": weighed.tokens}[protocol.per]
+    lengths = {"sum": 1, "byte": weighed.bytes, "char": len(weighed.text.lstrip(" ")), "token": weighed.tokens}
+    return max(lengths[protocol.per], 1)

@@ -45,8 +45,8 @@ TASK = Task(
     protocols={
         "letter": Choice(words="5 worked examples of the subject; the likeliest of ' A' to ' D' (lm-eval's mmlu).", shots=5,
                          prompt=lettered, intro=intro),
-        "cloze": Choice(words="5 worked examples; the likeliest option text, summed log-likelihood over its bytes.", shots=5,
-                        prompt=cloze, choices=spaced_options, intro=intro, per="byte"),
+        "cloze": Choice(words="5 worked examples; the likeliest option text, summed log-likelihood over its characters.", shots=5,
+                        prompt=cloze, choices=spaced_options, intro=intro, per="char"),
         "phi4": Generate(words="simple-evals: zero-shot chat, thinking step by step, T = 0.5, 'Answer: X' extracted.",
                          prompt=simple_evals, temperature=0.5),
     },
