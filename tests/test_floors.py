@@ -24,7 +24,7 @@ FLOORS = (
     ("cli",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-NAMED_ARROWS = {("train", "phiforge.data.mixture")}
+NAMED_ARROWS = {("train", "phiforge.data.mixture"), ("train", "phiforge.data.run")}
 
 
 def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""`phiforge train`: from rows and a model's folder to a model's folder, by a recipe that is checked first."""
+"""`phiforge train`: a recipe's stages, from data to models, checked first, measured, and gone on with after a stop."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 from test_export import small_tokenizer
 
+from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.cli.main import main
 from phiforge.model import checkpoint
@@ -18,7 +19,11 @@ from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import merge
 from phiforge.model.peft import load_adapter
 from phiforge.records import Example, Message, Problem, Provenance, write_jsonl
+from phiforge.train import loop, midtrain, pretrain
+from phiforge.train import run as runs
+from phiforge.train import tokenizer as vocabulary
 from phiforge.train.lora import attach, detach
+from phiforge.train.recipe import read_recipe
 
 TEMPLATE = (
     "{% for m in messages %}<bos>{{ m.role }} {{ m.content }}<eos>{% endfor %}"
@@ -26,30 +31,40 @@ TEMPLATE = (
 )
 
 
+def rows(n: int) -> list[Example]:
+    """One of them long."""
+    return [
+        Example(
+            Problem(str(i), [Message("user", f"say {i} {'and wait ' * (i == 7) * 100}")], str(i), "math"),
+            Message("assistant", f"hello {i}"),
+            Provenance("test"),
+        )
+        for i in range(n)
+    ]
+
+
 @pytest.fixture
 def recipe(tmp_path: Path, network: Callable[..., Any]) -> Callable[..., Path]:
-    """recipe(**changes): the path of a recipe over thirty rows and a random network."""
+    """recipe(**changes): the path of a recipe of one SFT stage over thirty rows and a random network."""
     small = small_tokenizer()
     Tokenizer(small.core, bos_id=1, eos_ids=[2], pad_id=0, chat_template=TEMPLATE).save(tmp_path / "base")
     checkpoint.save(network(shrink(PRESETS["phi-4-mini-instruct"])), tmp_path / "base")
-    rows = [
-        Example(
-            Problem(str(n), [Message("user", f"say {n} {'and wait ' * (n == 7) * 100}")], str(n)),
-            Message("assistant", f"hello {n}"),
-            Provenance("test"),
-        )
-        for n in range(30)
-    ]
-    write_jsonl(tmp_path / "rows.jsonl", rows)
+    write_jsonl(tmp_path / "rows.jsonl", rows(30))
 
     def write(**changes: object) -> Path:
-        keys: dict[str, object] = {
-            "stage": "sft", "model": str(tmp_path / "base"), "data": str(tmp_path / "rows.jsonl"), "out": str(tmp_path / "out"),
-            "tokens": 128, "longest": 100, "epochs": 4, "held_out": 0.1, "measure": 5, "dtype": "float32",
+        stage: dict[str, object] = {
+            "kind": "sft", "data": ["rows"], "batch": 128, "micro": 128, "length": 100, "epochs": 4, "held_out": 0.1,
+            "every": 5, "optimizer": {"lr": 1e-3}, "precision": "float32",
         }  # fmt: skip
+        keys: dict[str, object] = {
+            "out": str(tmp_path / "out"), "dtype": "float32", "start": {"model": str(tmp_path / "base")},
+            "data": {"rows": {"path": str(tmp_path / "rows.jsonl")}},
+            "stage": [stage | {key: value for key, value in changes.items() if key not in ("start", "sources")}],
+        }  # fmt: skip
+        keys |= {"start": changes["start"]} if "start" in changes else {}
+        keys |= {"data": changes["sources"]} if "sources" in changes else {}
         file = tmp_path / "recipe.toml"
-        lines = [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in (keys | changes).items()]
-        file.write_text("\n".join(lines) + "\n[optimizer]\nlr = 1e-3\n")
+        file.write_bytes(msgspec.toml.encode(keys))
         return file
 
     return write
@@ -59,18 +74,18 @@ def test_a_recipe_makes_a_model(
     recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", str(recipe()), "--json"]) == 0
-    result = msgspec.json.decode(capsys.readouterr().out)
-    assert (result["rows"], result["too_long"]) == (27, 1)
-    rows = [msgspec.json.decode(line) for line in (tmp_path / "out/metrics.jsonl").read_bytes().splitlines()]
-    assert len(rows) == result["steps"]
-    assert rows[-1]["loss"] < rows[0]["loss"]
-    assert rows[-1]["held_out"] == result["held_out"]
+    (result,) = msgspec.json.decode(capsys.readouterr().out)
+    assert (result["documents"], result["too_long"]) == (27, 1)
+    logged = [msgspec.json.decode(line) for line in (tmp_path / "out/1-sft/metrics.jsonl").read_bytes().splitlines()]
+    assert len(logged) == result["steps"]
+    assert logged[-1]["loss"] < logged[0]["loss"]
+    assert logged[-1]["held_out"] == pytest.approx(result["after"]["held_out"]) != result["before"]["held_out"]
     before, after = (checkpoint.load(folder, dtype=torch.float32) for folder in (tmp_path / "base", result["model"]))
     assert not torch.equal(before.lm_head.weight, after.lm_head.weight)
     assert Tokenizer.from_folder(result["model"]).chat_template == TEMPLATE
-    assert not (tmp_path / "out/checkpoints").exists()
-    assert main(["train", str(recipe()), "--json"]) == 1
-    assert "holds a finished run" in capsys.readouterr().err
+    assert not (tmp_path / "out/1-sft/checkpoints").exists()
+    assert main(["train", str(recipe()), "--json"]) == 0  # what is done is not done again
+    assert msgspec.json.decode(capsys.readouterr().out) == [result]
     assert main(["train", str(recipe(epochs=2)), "--json"]) == 1
     assert "holds a run of another recipe" in capsys.readouterr().err
 
@@ -78,11 +93,9 @@ def test_a_recipe_makes_a_model(
 def test_an_adapter_is_learnt_and_the_network_stays(
     recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = recipe()
-    file.write_text(file.read_text() + "[lora]\nrank = 4\n")
-    assert main(["train", str(file), "--json"]) == 0
-    result = msgspec.json.decode(capsys.readouterr().out)
-    assert result["model"] == str(tmp_path / "out/adapter")
+    assert main(["train", str(recipe(lora={"rank": 4})), "--json"]) == 0
+    (result,) = msgspec.json.decode(capsys.readouterr().out)
+    assert result["model"] == str(tmp_path / "out/1-sft/adapter")
     base = checkpoint.load(tmp_path / "base", dtype=torch.float32)
     adapter = load_adapter(result["model"], base.config)
     assert all(update.b.any() for update in adapter.updates.values())
@@ -99,13 +112,20 @@ def test_an_adapter_is_learnt_and_the_network_stays(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"stage": "sleep"}, "Invalid enum value 'sleep' - at `$.stage`"),
+        ({"kind": "sleep"}, "Invalid value 'sleep' - at `$.stage[0].kind`"),
         ({"learning_rate": 3}, "unknown field `learning_rate`"),
-        ({"epochs": 0}, "epochs = 0.0 must be above 0"),
-        ({"longest": 4000}, "longest = 4000 must be at least 2 and at most `tokens`"),
-        ({"data": "nowhere"}, "nowhere: no such file"),
-        ({"model": "nobody"}, "nobody"),
-        ({"longest": 5}, "none of 30 rows has at most 5 tokens"),
+        ({"epochs": 0}, "stage 'sft': epochs = 0.0 must be above 0"),
+        ({"length": 4000}, "length = 4000 must be at least 2 and at most `micro`"),
+        ({"batch": 64}, "micro = 128 must be at most `batch`"),
+        ({"data": ["nowhere"]}, "stage 'sft': there is no [data.nowhere]; there are rows"),
+        ({"mix": {"rows": 1.0}}, "given, or else `data`, not both"),
+        ({"data": [], "mix": {"rows": 0.5}, "tokens": 9}, "shares that add up to 1"),
+        ({"start": {"model": "nobody"}}, "nobody"),
+        ({"start": {"depth": 2}}, "a network from scratch needs a [tokenizer]"),
+        ({"start": {}}, "[start] needs one of model, depth and preset"),
+        ({"sources": {"rows": {"path": "nowhere"}}}, "nowhere: no such file"),
+        ({"sources": {"rows": {"tokens": 5}}}, "can only be planned"),
+        ({"length": 5}, "none of 30 rows has at most 5 tokens"),
     ],
 )
 def test_a_recipe_is_checked_before_any_work(
@@ -117,4 +137,128 @@ def test_a_recipe_is_checked_before_any_work(
 ) -> None:
     assert main(["train", str(recipe(**changes)), "--json"]) == 1
     assert said in capsys.readouterr().err
-    assert not (tmp_path / "out/run.json").exists()
+    assert not (tmp_path / "out/1-sft/metrics.jsonl").exists()
+
+
+# --- a tokenizer of one's own --------------------------------------------------------------------------------------------
+
+
+def test_a_learnt_tokenizer_reads_all_there_is(tmp_path: Path) -> None:
+    texts = ["The 12 cows ate 345 apples; the cows slept."] * 9 + ["def cows(x):\n    return x"] * 5
+    learnt = vocabulary.learn(texts, 330)
+    assert learnt.vocab_size <= 330
+    assert len(learnt.encode(" cows")) == 1  # a frequent word
+    assert len(learnt.encode("345")) == 3  # digits stay apart
+    learnt.save(tmp_path)
+    again = Tokenizer.from_folder(tmp_path)
+    odd = "Ünïcödé 😀\n\n\t<|end|> ½"
+    assert again.decode(again.encode(odd)) == odd
+    assert again.specials["<|end|>"] not in again.encode(odd)  # markup comes from the caller alone
+    turns = [Message("user", "hi"), Message("assistant", "ho", thinking="hm")]
+    rendered = ChatFormat.for_tokenizer(again).render(turns, generate=False)
+    assert again.specials["<think>"] in rendered.ids
+    assert vocabulary.learn(texts, 330).core.to_str() == learnt.core.to_str()
+    with pytest.raises(ValueError, match="vocab_size = 200 must be at least"):
+        vocabulary.learn(texts, 200)
+
+
+# --- mixtures and long documents -----------------------------------------------------------------------------------------
+
+
+def test_a_mixture_gives_every_source_its_share() -> None:
+    from array import array
+
+    sources = {"a": [array("I", [1] * 10)] * 20, "b": [array("I", [2] * 30)] * 2}
+    texts, entries = pretrain.mixed(sources, {"a": 0.25, "b": 0.75}, 1200, seed=0)
+    tokens = [token for text in texts for token in text]
+    assert tokens.count(1) == 300
+    assert tokens.count(2) == 900
+    assert [(entry.unique_tokens, entry.epochs) for entry in entries] == [(200, 1.5), (60, 15.0)]
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Tokenizer:
+    return vocabulary.learn([f"The number of Bako: {i}\n1. say Answer" for i in range(300)], 400)
+
+
+def test_long_documents_ask_at_their_end_what_stands_at_their_beginning(learnt: Tokenizer) -> None:
+    made = midtrain.books(rows(6), learnt, 400, 3000, seed=0)
+    assert made == midtrain.books(rows(6), learnt, 400, 3000, seed=0) != midtrain.books(rows(6), learnt, 400, 3000, seed=1)
+    assert sum(map(len, made)) >= 3000
+    assert all(190 <= len(each) <= 400 for each in made)
+    from random import Random
+
+    one = midtrain.register(learnt, 300, Random(1))
+    text = learnt.decode(one.ids)
+    asked = text.partition("The number of ")[2].partition(":")[0]
+    assert f"{asked}: {learnt.decode(one.ids[one.start : one.stop]).strip()}\n" in text
+
+
+def test_retrieval_is_seen_where_a_network_can_do_it_and_not_elsewhere(learnt: Tokenizer) -> None:
+    """The same training, with and without registers: only what has learnt to look up finds the numbers."""
+    config = pretrain.nano(2, -(-learnt.vocab_size // 64) * 64, context=128)
+    model = runs.Phi3(config).init_weights(torch.Generator().manual_seed(0))
+    assert midtrain.retrieval(model, learnt, 64, n=20) <= 2
+
+
+@pytest.mark.parametrize(
+    ("context", "theta", "said"), [(64, 1e4, "shorter than the network's 128"), (256, 4e4, "")]
+)
+def test_a_longer_context_is_the_same_network(context: int, theta: float, said: str) -> None:
+    config = pretrain.nano(2, 64, context=128)
+    if said:
+        with pytest.raises(ValueError, match=said):
+            midtrain.extend(config, context, theta)
+        return
+    longer = midtrain.extend(config, context, theta)
+    assert (longer.context, longer.rope.theta) == (256, 4e4)
+    with pytest.raises(ValueError, match="scaled already"):
+        midtrain.extend(PRESETS["phi-4-mini-instruct"], 200_000, 1e6)
+
+
+# --- from nothing to a model that solves ---------------------------------------------------------------------------------
+
+
+def test_a_killed_recipe_goes_on_with_the_stage_it_was_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data, tokenizer, pretraining and SFT from scratch; Ctrl-C in the second stage changes nothing in the end."""
+    file = tmp_path / "recipe.toml"
+    common = 'held_out = 0.1\nbatch = 512\nmicro = 512\nlength = 128\nprecision = "float32"\noptimizer = {lr = 2e-3}\n'
+    file.write_text(
+        f'out = "{tmp_path}/OUT"\ndtype = "float32"\n[start]\ndepth = 1\ncontext = 256\n[tokenizer]\nsize = 400\ndata = ["sums"]\n'
+        '[data.sums]\npipelines = ["arithmetic.chains"]\nrows = 60\nlevel = 1\n'
+        '[data.test]\npipelines = ["arithmetic.chains"]\nrows = 20\nlevel = 1\nseed = 9\n'
+        '[measure]\ndata = "test"\nproblems = 5\nlongest = 20\n'
+        f'[[stage]]\nkind = "pretrain"\nmix = {{sums = 1.0}}\ntokens = 4000\n{common}'
+        f'[[stage]]\nkind = "sft"\ndata = ["sums"]\n{common}'
+    )
+    monkeypatch.setattr(loop, "matrix_speed", lambda: 1e10)
+
+    def recipe_in(name: str) -> Any:
+        file.write_text(file.read_text().replace("OUT", name))
+        return read_recipe(file)
+
+    whole = runs.run(msgspec.structs.replace(recipe_in("OUT"), out=str(tmp_path / "whole")))
+    assert [result.stage for result in whole] == ["pretrain", "sft"]
+    assert whole[0].after.held_out is not None
+    assert whole[0].after.held_out < (whole[0].before.held_out or 0)
+    assert whole[0].ledger[0].name == "sums"
+    score = whole[1].after.score
+    assert score is not None
+    assert score.n == 5
+
+    broken = msgspec.structs.replace(read_recipe(file), out=str(tmp_path / "broken"))
+
+    def stop(what: str, step: Any) -> None:
+        if step is not None and "sft" in what and step.step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(broken, stop)
+    again = runs.run(broken)
+    assert again[0].model != whole[0].model
+    for one, other in zip(whole, again, strict=True):
+        a, b = (checkpoint.load(each.model, dtype=torch.float32) for each in (one, other))
+        assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+        assert one.after == other.after

@@ -25,6 +25,7 @@ from phiforge.data.tokens import Counter, text_of
 from phiforge.records import Example, read_jsonl, read_parquet
 
 ROWS_A_FILE = 50_000
+PIECE = 4000  # characters of a text, or a paragraph more
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,19 +90,37 @@ def name_of(source: Source) -> str:
 
 
 def files(path: str) -> list[Path]:
-    """The Parquet and JSONL files of a source. Raises ValueError if there is none."""
+    """The Parquet, JSONL or text files of a source. Raises ValueError if there is none."""
     place = Path(path).expanduser()
     within = place / "data" if (place / "data").is_dir() else place
-    found = [place] if place.is_file() else sorted(within.rglob("*.parquet"))
+    found = [place] if place.is_file() else sorted(within.rglob("*.parquet")) or sorted(within.rglob("*.txt"))
     if not found:
-        raise ValueError(f"{path}: no such file, and no folder with .parquet files")
+        raise ValueError(f"{path}: no such file, and no folder with .parquet or .txt files")
     return found
 
 
 def rows(path: str) -> Iterator[Example]:
-    """The rows of a source, in order."""
+    """The rows of a source, in order. Raises ValueError for one that holds plain texts."""
     for file in files(path):
+        if file.suffix == ".txt":
+            raise ValueError(f"{file} is a text, which has no rows of questions and answers")
         yield from read_parquet(file, Example) if file.suffix == ".parquet" else read_jsonl(file, Example)
+
+
+def texts(path: str) -> Iterator[str]:
+    """All that a source would teach a model that reads: its rows as texts, or pieces of its text files."""
+    for file in files(path):
+        if file.suffix != ".txt":
+            yield from (text_of(row) for row in rows(str(file)))
+            continue
+        piece: list[str] = []
+        for paragraph in file.read_text(errors="replace").split("\n\n"):
+            piece.append(paragraph)
+            if sum(map(len, piece)) >= PIECE:
+                yield "\n\n".join(piece)
+                piece = []
+        if piece:
+            yield "\n\n".join(piece)
 
 
 def ledger(mixture: Mixture, tokens: Counter) -> tuple[list[Entry], list[list[int]]]:

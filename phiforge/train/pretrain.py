@@ -1,13 +1,29 @@
-"""Pretraining: every token of every document counts, in pieces of the context's length, in packed batches."""
+"""Pretraining: every token of every document counts, in pieces of the context's length, in packed batches.
+
+A mixture's sources are gone through as often as their share of the tokens asks for, as in the Phi-4 report's Table 5.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 
+from phiforge.chat.tokenizer import Tokenizer
+from phiforge.data import mixture
 from phiforge.model.config import ModelConfig, Rope
 from phiforge.train import sft
 from phiforge.train.batches import Batch, Document, stream
 from phiforge.train.loop import Stage
+
+DEPTHS = {
+    "phi-nano-1m": 2,
+    "phi-nano-4m": 4,
+    "phi-nano-13m": 6,
+    "phi-nano-30m": 8,
+    "phi-nano-55m": 10,
+    "phi-nano-125m": 13,
+}
+"""Depths by about how many weights they come to, with a vocabulary of 4,096 (the last: 16,384) words."""
 
 
 def nano(depth: int, vocab_size: int, *, context: int = 2048, rope_theta: float = 10_000.0) -> ModelConfig:
@@ -28,6 +44,30 @@ def nano(depth: int, vocab_size: int, *, context: int = 2048, rope_theta: float 
         tied_embeddings=True,
         rope=Rope(theta=rope_theta),
     )
+
+
+def read(path: str, tokenizer: Tokenizer) -> list[array[int]]:
+    """The token ids of a source's texts, each closed by the end-of-text id."""
+    end, core, texts = tokenizer.eos_ids[0], tokenizer.core, list(mixture.texts(path))
+    found: list[array[int]] = []
+    for first in range(0, len(texts), 1000):
+        encoded = core.encode_batch_fast(texts[first : first + 1000], add_special_tokens=False)
+        found += [array("I", [*each.ids, end]) for each in encoded]
+    return found
+
+
+def mixed(
+    sources: Mapping[str, Sequence[array[int]]], shares: Mapping[str, float], tokens: int, seed: int
+) -> tuple[list[array[int]], list[mixture.Entry]]:
+    """Texts in the order of a mixture of `tokens`, and its ledger: unique tokens, epochs and share of each source."""
+    lengths = [[len(text) for text in texts] for texts in sources.values()]
+    entries = [
+        mixture.Entry(name, "", len(each), sum(each), round(shares[name] * tokens), shares[name] * tokens / sum(each),
+                      shares[name], [])
+        for name, each in zip(sources, lengths, strict=True)
+    ]  # fmt: skip
+    texts = list(sources.values())
+    return [texts[source][row] for source, row in mixture.schedule(entries, lengths, seed)], entries
 
 
 def stage(

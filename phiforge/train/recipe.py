@@ -1,45 +1,75 @@
-"""A recipe: one stage of training as a TOML file, checked whole before any work starts.
+"""A recipe: what a network starts from, the data, and the stages it goes through, as one TOML file, checked before any work.
 
-stage = "sft"
-model = "smollm2-135m-instruct"      # a pulled model or a path
-data = "runs/mixture"                # rows, as `phiforge data run`, `curate` and `mix` leave them
-out = "runs/tutor"                   # metrics and checkpoints; the finished model in out/model
-epochs = 2
+    out = "runs/tutor"                        # a folder a stage: metrics, checkpoints, the model; and report.html
+    [start]
+    model = "smollm2-135m-instruct"           # a pulled model or a path; or `depth = 4` for a phi-nano from scratch
 
-[optimizer]
-lr = 2e-5
+    [data.sums]
+    pipelines = ["words", "arithmetic"]       # made by the data factory, in out/data/sums; or `path = "rows.jsonl"`
+    rows = 2000
 
-[lora]                               # to learn an adapter, in out/adapter, instead of all weights
-rank = 16
+    [[stage]]
+    kind = "sft"                              # pretrain, midtrain, sft, dpo, grpo or distil
+    data = ["sums"]
+    epochs = 2
+    optimizer = {lr = 2e-5}
+    lora = {rank = 16}                        # to learn an adapter instead of all weights
+
+`recipes/` has those of the Phi-4 reports, and small ones that run here.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
-import torch
 from msgspec import Struct
 
-import phiforge
-from phiforge.chat.format import ChatFormat
-from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
-from phiforge.lm.sources import open_source
-from phiforge.model import checkpoint
-from phiforge.model.lora import new_adapter
-from phiforge.model.peft import save_adapter
-from phiforge.model.phi3 import Phi3
+from phiforge.model.config import PRESETS
 from phiforge.store.models import find
-from phiforge.train import sft
-from phiforge.train.batches import Document
-from phiforge.train.loop import Step, train
-from phiforge.train.lora import attach, detach
 from phiforge.train.optim import Optimizer
-from phiforge.train.run_folder import RunFolder
+
+
+class Start(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of: `model`, a pulled one or a path; `depth`, a phi-nano with random weights; `preset`, a member of the family with
+    random weights. `context` is a nano's; with `rope_theta`, the base of its rotary embedding."""
+
+    model: str = ""
+    depth: int = 0
+    preset: str = ""
+    context: int = 1024
+    rope_theta: float = 10_000.0
+
+
+class Vocabulary(Struct, frozen=True, forbid_unknown_fields=True):
+    """A tokenizer that is learnt from the texts of `data`."""
+
+    size: int
+    data: list[str]
+
+
+class Data(Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows or texts by `path`, or rows of `pipelines` of the data factory. `tokens` is the source's size, for a plan where it
+    is not at hand."""
+
+    path: str = ""
+    pipelines: list[str] = []
+    rows: int = 1000
+    level: int = 0
+    length: str = "mixed"
+    seed: int = 0
+    tokens: int = 0
+
+
+class Measure(Struct, frozen=True, forbid_unknown_fields=True):
+    """Problems that a model answers greedily before and after every stage: the first ones of `data` that no stage learns."""
+
+    data: str
+    problems: int = 200
+    longest: int = 256  # tokens of an answer
 
 
 class Lora(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,123 +81,158 @@ class Lora(Struct, frozen=True, forbid_unknown_fields=True):
     rslora: bool = False
 
 
-class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """`tokens` are a batch's, `longest` an example's: longer ones are left out, and counted. `held_out` is the share of rows
-    that is only measured on, every `measure` steps. `dtype` is what the finished model is stored in."""
+class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
+    """What all stages have. Either `data`, gone through `epochs` times, or `mix`, shares of `tokens`.
 
-    stage: Literal["sft"]
-    model: str
-    data: str
-    out: str
-    epochs: float = 2
-    tokens: int = 4096
-    longest: int = 2048
-    accumulate: int = 1
-    seed: int = 0
+    `batch` is a step's tokens, of which `micro` at a time are in memory; documents longer than `length` are left out and
+    counted (pretraining cuts them). `held_out` is the share of documents that is only measured on, every `every` steps.
+    """
+
+    name: str = ""
+    data: list[str] = []
+    epochs: float = 1
+    mix: dict[str, float] = {}
+    tokens: int = 0
+    batch: int = 8192
+    micro: int = 4096
+    length: int = 1024
     held_out: float = 0.01
-    measure: int = 50
-    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
-    optimizer: Optimizer = Optimizer(lr=2e-5, weight_decay=0.0)
+    every: int = 50
+    optimizer: Optimizer = Optimizer()
     lora: Lora | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    recompute: bool = False
+
+    @property
+    def sources(self) -> list[str]:
+        return self.data or list(self.mix)
+
+    @property
+    def title(self) -> str:
+        return self.name or str(self.__struct_config__.tag)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the stage's texts are plain, without the chat format."""
+        return isinstance(self, Pretrain | Midtrain)
 
 
-class Result(Struct, frozen=True):
-    """What a run came to. `model` is the folder of model or adapter. `too_long` rows were left out; `held_out` is the last
-    measured loss of those kept aside."""
+class Pretrain(Stage, tag="pretrain", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every token counts. `rule` takes learning rate and batch from the measured rule of `scaling.py`; `z` weighs z-loss."""
 
-    model: str
-    steps: int
-    rows: int
-    too_long: int
-    loss: float
-    held_out: float | None = None
+    rule: bool = False
+    z: float = 1e-4
 
 
-def read_recipe(path: str | os.PathLike[str]) -> Recipe:
-    """Raises OSError for a missing file, ValueError naming the file and what is wrong in it."""
+class Midtrain(Stage, tag="midtrain", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A longer context: `long` is the share of long documents, made from the data's rows; the rest recalls what pretraining
+    saw. Retrieval is measured at `lengths`, before and after."""
+
+    context: int
+    rope_theta: float
+    long: float = 0.3
+    lengths: list[int] = []
+    z: float = 1e-4
+
+
+class Sft(Stage, tag="sft", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Chats, of which the assistant's words are learnt."""
+
+
+AnyStage = Pretrain | Midtrain | Sft
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`dtype` is what finished models are stored in."""
+
+    out: str
+    start: Start
+    stage: list[AnyStage]
+    data: dict[str, Data] = {}
+    tokenizer: Vocabulary | None = None
+    measure: Measure | None = None
+    seed: int = 0
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+
+    def folder(self, number: int) -> Path:
+        """Where stage `number`, from 0, has its run."""
+        return Path(self.out).expanduser() / f"{number + 1}-{self.stage[number].title}"
+
+
+def read_recipe(path: str | os.PathLike[str], *, here: bool = True) -> Recipe:
+    """Raises OSError for a missing file, ValueError naming the file and what is wrong in it; `here`: also if its model or data
+    are not at hand."""
     try:
         recipe = msgspec.toml.decode(Path(path).read_bytes(), type=Recipe)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        _check(recipe)
+        if here:
+            _check_here(recipe)
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
-    for name, ok, expected in (
-        ("epochs", recipe.epochs > 0, "above 0"),
-        ("held_out", 0 <= recipe.held_out < 1, "from 0 to below 1"),
-        ("longest", 2 <= recipe.longest <= recipe.tokens, "at least 2 and at most `tokens`"),
-        ("accumulate", recipe.accumulate >= 1, "at least 1"),
-    ):
-        if not ok:
-            raise ValueError(f"{path}: {name} = {getattr(recipe, name)} must be {expected}")
-    mixture.files(recipe.data)
-    find(recipe.model)
     return recipe
 
 
-def run(recipe: Recipe, progress: Callable[[Step], None] = lambda _: None) -> Result:
-    """Train, or go on, and store the model. Raises ValueError if `out` holds a run of another recipe, or no row is fit."""
-    out = Path(recipe.out).expanduser()
-    _refuse_another(out, recipe)
-    source = open_source(find(recipe.model))
-    (out / "model").mkdir(parents=True, exist_ok=True)
-    source.companions(out / "model")
-    format = ChatFormat.for_tokenizer(Tokenizer.from_folder(out / "model"), recipe.model)
-    documents = [sft.document(format, row) for row in mixture.rows(recipe.data)]
-    fit = [each for each in documents if len(each.ids) <= recipe.longest]
-    learnt, kept = _apart(fit, recipe)
-    if not learnt:
-        raise ValueError(f"{recipe.data}: none of {len(documents)} rows has at most {recipe.longest} tokens")
-    stage = sft.stage(
-        learnt, tokens=recipe.tokens, epochs=recipe.epochs, accumulate=recipe.accumulate, seed=recipe.seed,
-        held_out=kept, held_out_every=recipe.measure,
-    )  # fmt: skip
-    _describe(out, recipe)
-    model = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
-    folder, result = RunFolder(out), out / ("adapter" if recipe.lora else "model")
-    if recipe.lora:
-        how, chance = recipe.lora, torch.Generator().manual_seed(recipe.seed)
-        adapter = new_adapter(source.config, how.rank, how.alpha, how.modules, rslora=how.rslora, generator=chance)
-        train(attach(model, adapter), stage, recipe.optimizer, out, progress=progress)
-        save_adapter(detach(model, adapter), result, source.config)
-    else:
-        train(_trainable(model), stage, recipe.optimizer, out, progress=progress)
-        checkpoint.save(model.to(getattr(torch, recipe.dtype)), result)
-    folder.clear_checkpoints()
-    rows = folder.metrics()
-    measured = [row["held_out"] for row in rows if "held_out" in row]
-    return Result(
-        str(result), stage.steps, len(learnt), len(documents) - len(fit), rows[-1]["loss"],
-        measured[-1] if measured else None,
-    )  # fmt: skip
+def _check(recipe: Recipe) -> None:
+    start = recipe.start
+    if sum(bool(each) for each in (start.model, start.depth, start.preset)) != 1:
+        raise ValueError("[start] needs one of model, depth and preset")
+    if start.preset and start.preset not in PRESETS:
+        raise ValueError(f"start.preset = {start.preset!r}: there are {', '.join(PRESETS)}")
+    if start.depth and not recipe.tokenizer:
+        raise ValueError("a network from scratch needs a [tokenizer]")
+    if start.model and recipe.tokenizer:
+        raise ValueError(f"{start.model} has a tokenizer of its own: leave [tokenizer] out, or start from `depth`")
+    if not recipe.stage:
+        raise ValueError("there is no [[stage]]")
+    for name, data in recipe.data.items():
+        if sum((bool(data.path), bool(data.pipelines), bool(data.tokens))) != 1:
+            raise ValueError(f"[data.{name}] needs one of path, pipelines and tokens")
+    known = set(recipe.data)
+    for where, names in (
+        ("tokenizer.data", recipe.tokenizer.data if recipe.tokenizer else []),
+        ("measure.data", [recipe.measure.data] if recipe.measure else []),
+        *((f"stage {stage.title!r}", stage.sources) for stage in recipe.stage),
+    ):
+        if unknown := sorted(set(names) - known):
+            raise ValueError(
+                f"{where}: there is no [data.{unknown[0]}]; there are {', '.join(sorted(known)) or 'none'}"
+            )
+    for stage in recipe.stage:
+        _check_stage(stage)
+    folders = [recipe.folder(i).name.partition("-")[2] for i in range(len(recipe.stage))]
+    if twice := sorted({name for name in folders if folders.count(name) > 1}):
+        raise ValueError(f"two stages are called {twice[0]!r}: give them names")
 
 
-def _refuse_another(out: Path, recipe: Recipe) -> None:
-    file = out / "run.json"
-    if not file.exists():
-        return
-    if msgspec.json.decode(file.read_bytes())["recipe"] != msgspec.json.decode(msgspec.json.encode(recipe)):
-        raise ValueError(f"{out} holds a run of another recipe: name another `out`, or delete it")
-    if not (out / "checkpoints").exists():
-        raise ValueError(f"{out} holds a finished run, with its model or adapter")
+def _check_stage(stage: AnyStage) -> None:
+    rules: list[tuple[str, bool, str]] = [
+        ("epochs", stage.epochs > 0, "above 0"),
+        ("held_out", 0 <= stage.held_out < 1, "from 0 to below 1"),
+        ("length", 2 <= stage.length <= stage.micro, "at least 2 and at most `micro`"),
+        ("micro", stage.micro <= stage.batch, "at most `batch`"),
+        ("mix", bool(stage.mix) != bool(stage.data), "given, or else `data`, not both"),
+        ("mix", not stage.mix or abs(sum(stage.mix.values()) - 1) < 1e-6, "shares that add up to 1"),
+        ("tokens", not stage.mix or stage.tokens > 0, "given, as `mix` has shares of them"),
+    ]
+    if isinstance(stage, Midtrain):
+        rules += [
+            ("long", 0 <= stage.long <= 1, "from 0 to 1"),
+            ("length", stage.length <= stage.context, "at most the context"),
+        ]
+    for name, ok, expected in rules:
+        if not ok:
+            raise ValueError(f"stage {stage.title!r}: {name} = {_shown(getattr(stage, name))} must be {expected}")
 
 
-def _describe(out: Path, recipe: Recipe) -> None:
-    """Write run.json: what is made, and by which versions."""
-    about = {"recipe": recipe, "phiforge": phiforge.__version__, "torch": str(torch.__version__)}
-    (out / "checkpoints").mkdir(exist_ok=True)
-    (out / "run.json").write_bytes(msgspec.json.format(msgspec.json.encode(about)))
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
-def _apart(documents: list[Document], recipe: Recipe) -> tuple[list[Document], list[Document]]:
-    """Those to learn and those to measure on: every so-many-th, the first ones not among them."""
-    if not recipe.held_out:
-        return documents, []
-    every = max(2, round(1 / recipe.held_out))
-    kept = documents[every - 1 :: every]
-    return [each for i, each in enumerate(documents) if i % every != every - 1], kept
-
-
-def _trainable(model: Phi3) -> Phi3:
-    """With weights that are no file's pages, and gradients for all of them."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.clone()
-        parameter.requires_grad_(True)
-    return model
+def _check_here(recipe: Recipe) -> None:
+    if recipe.start.model:
+        find(recipe.start.model)
+    for name, data in recipe.data.items():
+        if data.tokens:
+            raise ValueError(f"[data.{name}] has no path: such a recipe can only be planned (--plan)")
+        if data.path:
+            mixture.files(data.path)

@@ -1,0 +1,106 @@
+"""What a stage is worth: problems that no stage learns, answered greedily by the engine and judged by their verifiers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+
+from msgspec import Struct
+
+from phiforge import verify
+from phiforge.chat.format import ChatFormat
+from phiforge.engine.engine import Engine
+from phiforge.engine.request import Failed, Finished, Request, Sampling, Token
+from phiforge.model.phi3 import Phi3
+from phiforge.records import Example, Problem
+from phiforge.train.pivotal import Chance
+
+
+class Sample(Struct, frozen=True):
+    """One answered problem, for the report."""
+
+    question: str
+    answer: str
+    expected: str
+    correct: bool
+
+
+class Score(Struct, frozen=True):
+    """How many problems were solved. `ended` counts answers that came to an end; `samples` are the first few."""
+
+    right: int
+    n: int
+    ended: int
+    samples: list[Sample] = []
+
+    @property
+    def chance(self) -> Chance:
+        return Chance(self.right, self.n)
+
+
+SHOWN = 5  # samples of a score
+
+
+def question(problem: Problem) -> str:
+    """A problem's messages as plain text, as pretraining sees them."""
+    return "\n".join(message.text for message in problem.messages)
+
+
+def unseen(rows: Iterable[Example], seen: set[str], n: int) -> list[Problem]:
+    """The first `n` problems whose question is not among those seen. Raises ValueError if there is none."""
+    found: list[Problem] = []
+    for row in rows:
+        if question(row.problem) not in seen and row.problem.verifier:
+            found.append(row.problem)
+        if len(found) == n:
+            break
+    if not found:
+        raise ValueError("there is no problem to measure on that is not learnt, too")
+    return found
+
+
+def solve(model: Phi3, format: ChatFormat, problems: Sequence[Problem], longest: int, *, plain: bool = False) -> Score:
+    """Greedy answers of at most `longest` tokens, in the chat format or (`plain`) as texts go on."""
+    tokenizer = format.tokenizer
+    requests: list[Request] = []
+    for problem in problems:
+        if plain:
+            prompt = tokenizer.encode(question(problem) + "\n")
+        else:
+            prompt = format.render(problem.messages, tools=problem.metadata.get("tools")).ids
+        room = model.config.context - len(prompt)
+        if room < 1:
+            raise ValueError(
+                f"problem {problem.id} has {len(prompt)} tokens, more than a context of {model.config.context}"
+            )
+        stops = tokenizer.eos_ids if plain else format.stop_ids
+        sampling = Sampling(temperature=0.0, max_tokens=min(longest, room), stop_ids=tuple(stops))
+        requests.append(Request(prompt=prompt, sampling=sampling))
+    said, reasons = _answers(model, requests)
+    samples: list[Sample] = []
+    counts = Counter[bool]()
+    for problem, ids, reason in zip(problems, said, reasons, strict=True):
+        text = tokenizer.decode(ids).rpartition("</think>")[2]
+        correct = reason == "stop" and verify.get(problem.verifier)(text, problem).correct
+        counts[correct] += 1
+        if len(samples) < SHOWN:
+            samples.append(Sample(question(problem), tokenizer.decode(ids), problem.answer, correct))
+    return Score(counts[True], len(problems), sum(reason == "stop" for reason in reasons), samples)
+
+
+def _answers(model: Phi3, requests: Sequence[Request]) -> tuple[list[list[int]], list[str]]:
+    engine = Engine(deepcopy(model).eval().requires_grad_(False))
+    said = {request.id: list[int]() for request in requests}
+    reasons = dict[int, str]()
+    for request in requests:
+        engine.submit(request)
+    while engine.busy:
+        for event in engine.step():
+            if isinstance(event, Failed):
+                raise event.error
+            if isinstance(event, Token):
+                said[event.request].append(event.id)
+            elif isinstance(event, Finished):
+                reasons[event.request] = event.reason
+    return list(said.values()), [reasons[request.id] for request in requests]

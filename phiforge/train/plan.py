@@ -1,0 +1,131 @@
+"""What a recipe would take: every stage's network built on the meta device, its tokens, steps, memory a GPU, and days.
+
+Nothing is allocated or read; so a plan of 14 billion weights takes a second. The reckoning, for N weights and T tokens:
+6 N T operations to learn, 2 N T to read; attention's own come on top. `use` is the share of a GPU's peak that training gets:
+phi-4's 9.8T tokens in 21 days on 1,920 H100s (its model card) come to a quarter of 989 TFLOP/s, which is the default.
+"""
+
+from __future__ import annotations
+
+import torch
+from msgspec import Struct
+
+from phiforge.data import mixture
+from phiforge.lm.sources import open_source
+from phiforge.model.config import PRESETS, ModelConfig
+from phiforge.model.phi3 import Phi3
+from phiforge.store.models import find
+from phiforge.train import midtrain, pretrain
+from phiforge.train.recipe import AnyStage, Midtrain, Recipe
+
+GB = 1e9
+
+
+class Gpus(Struct, frozen=True):
+    """On what is trained: how many, of what bf16 peak (operations a second), how much of it is used, and their memory."""
+
+    n: int = 8
+    peak: float = 989e12  # an H100 SXM's
+    use: float = 0.25
+    memory: float = 80e9
+
+
+class Planned(Struct, frozen=True):
+    """One stage. `memory` is bytes a GPU: weights, gradients and optimiser's state spread over all, and activations of `micro`
+    tokens. `tokens` is None where the data isn't at hand to be counted."""
+
+    stage: str
+    kind: str
+    weights: int
+    context: int
+    tokens: int | None
+    steps: int | None
+    lr: float
+    batch: int
+    memory: float
+    fits: bool
+    days: float | None
+    ledger: list[mixture.Entry] = []
+
+
+def plan(recipe: Recipe, gpus: Gpus) -> list[Planned]:
+    """Every stage of a recipe, without carrying it out. Raises ValueError where a stage does not fit its network."""
+    config = _config(recipe)
+    found: list[Planned] = []
+    for stage in recipe.stage:
+        if isinstance(stage, Midtrain):
+            config = midtrain.extend(config, stage.context, stage.rope_theta)
+        if stage.length > config.context:
+            raise ValueError(
+                f"stage {stage.title!r}: length = {stage.length} is more than the context of {config.context}"
+            )
+        with torch.device("meta"):
+            weights = sum(p.numel() for p in Phi3(config).parameters())
+        tokens = stage.tokens or _counted(recipe, stage)
+        memory = _memory(config, weights, stage, gpus)
+        found.append(
+            Planned(
+                stage.title, str(stage.__struct_config__.tag), weights, config.context, tokens,
+                -(-tokens // stage.batch) if tokens else None, stage.optimizer.lr, stage.batch, memory,
+                memory < gpus.memory, _flops(config, weights, stage, tokens) / (gpus.n * gpus.peak * gpus.use) / 86400
+                if tokens else None, _ledger(recipe, stage, tokens),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _config(recipe: Recipe) -> ModelConfig:
+    start = recipe.start
+    if start.model:
+        return open_source(find(start.model)).config
+    if start.preset:
+        return PRESETS[start.preset]
+    size = recipe.tokenizer.size if recipe.tokenizer else 0
+    return pretrain.nano(start.depth, size, context=start.context, rope_theta=start.rope_theta)
+
+
+def _counted(recipe: Recipe, stage: AnyStage) -> int | None:
+    """The tokens of data whose size the recipe states, as often as it is gone through."""
+    sizes = [recipe.data[name].tokens for name in stage.sources]
+    return round(stage.epochs * sum(sizes)) if all(sizes) and sizes else None
+
+
+def _ledger(recipe: Recipe, stage: AnyStage, tokens: int | None) -> list[mixture.Entry]:
+    """Unique tokens, epochs and share of every source whose size is stated."""
+    entries: list[mixture.Entry] = []
+    for name in stage.sources if tokens else []:
+        unique = recipe.data[name].tokens
+        part = stage.mix[name] * (tokens or 0) if stage.mix else stage.epochs * unique
+        if unique:
+            entries.append(mixture.Entry(name, "", 0, unique, round(part), part / unique, part / (tokens or 1), []))
+    return entries
+
+
+def _memory(config: ModelConfig, weights: int, stage: AnyStage, gpus: Gpus) -> float:
+    """fp32 weights, gradients and AdamW's two moments, 16 bytes a weight, over all GPUs; bf16 copies of the layer at work and
+    the next; activations: a layer's input a layer when they are recomputed, else about 17 widths and 3 feed-forward widths of a
+    token a layer, 2 bytes each; and logits of a piece."""
+    trained = weights if not stage.lora else _adapter(config, stage)
+    state = 16 * trained / gpus.n + (2 * weights / gpus.n if stage.lora else 0)
+    layer = 2 * 2 * 2 * weights / max(1, config.n_layers)
+    each = config.d_model if stage.recompute else 17 * config.d_model + 3 * config.d_ff
+    working = 17 * config.d_model + 3 * config.d_ff if stage.recompute else 0
+    return state + layer + 2 * stage.micro * (each * config.n_layers + working) + 4 * 512 * config.vocab_size * 2
+
+
+def _adapter(config: ModelConfig, stage: AnyStage) -> int:
+    assert stage.lora
+    width = (config.n_heads + 2 * config.n_kv_heads) * config.head_dim
+    sizes = {
+        "qkv_proj": config.d_model + width, "o_proj": config.n_heads * config.head_dim + config.d_model,
+        "gate_up_proj": config.d_model + 2 * config.d_ff, "down_proj": config.d_ff + config.d_model,
+    }  # fmt: skip
+    return sum(sizes.get(name, 0) for name in stage.lora.modules) * stage.lora.rank * config.n_layers
+
+
+def _flops(config: ModelConfig, weights: int, stage: AnyStage, tokens: int) -> float:
+    """Operations of a stage: forward and backward, once more forward if activations are recomputed, and attention over half of
+    `length` on average."""
+    passes = 8 if stage.recompute else 6
+    attention = 2 * config.n_layers * config.n_heads * config.head_dim * stage.length / 2
+    return passes * (weights + attention) * tokens
