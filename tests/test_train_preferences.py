@@ -1,27 +1,26 @@
-"""Preferences and rewards: DPO and GRPO losses against TRL's, the reports' reward to the letter, and training that prefers."""
+"""Preferences: the DPO loss against its formula and TRL's, and training that prefers; and rewards: the report's to the letter."""
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from random import Random
+from typing import Any
 
-import msgspec
 import pytest
 import torch
-from msgspec.structs import replace
 
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.phi3 import Phi3
-from phiforge.records import Message, Problem
-from phiforge.train import dpo, grpo, rewards, sft
-from phiforge.train.batches import Document
+from phiforge.records import Message, Problem, Verdict
+from phiforge.train import dpo, rewards
 from phiforge.train.dpo import Pair, dpo_loss
-from phiforge.train.grpo import advantages, grpo_loss, lesson
-from phiforge.train.loop import Stage, Step, train
+from phiforge.train.loop import train
 from phiforge.train.optim import Optimizer
 from phiforge.train.rewards import Rollout
 
+GOLDEN: list[dict[str, Any]] = json.loads((Path(__file__).parent / "golden/trl_losses.json").read_text())["rows"]
 CONFIG = shrink(PRESETS["phi-4-mini-instruct"], vocab_size=97)
 
 
@@ -43,6 +42,17 @@ def test_the_dpo_loss_is_its_formula() -> None:
         margin = 0.3 * float((policy[2 * i] - reference[2 * i]) - (policy[2 * i + 1] - reference[2 * i + 1]))
         assert float(margins[i]) == pytest.approx(margin)
         assert float(each[i]) == pytest.approx(math.log(1 + math.exp(-margin)))
+
+
+@pytest.mark.parametrize("row", [row for row in GOLDEN if row["what"] == "dpo"])
+def test_the_dpo_loss_is_trls(row: dict[str, Any]) -> None:
+    """golden/trl_losses.py made the figures with TRL's own code."""
+    policy = torch.tensor(row["policy"], dtype=torch.float64, requires_grad=True)
+    each, _ = dpo_loss(policy, torch.tensor(row["reference"], dtype=torch.float64), row["beta"])
+    loss = each.mean()
+    (slope,) = torch.autograd.grad(loss, policy)
+    assert float(loss.detach()) == pytest.approx(row["loss"], abs=1e-9)
+    assert slope.tolist() == pytest.approx(row["of_policy"], abs=1e-9)
 
 
 def pairs(n: int) -> list[Pair]:
@@ -80,50 +90,6 @@ def test_an_answer_can_be_cut_to_its_beginning(tmp_path: Path) -> None:
     assert stage.batches(0)[0].batch.weights.sum() == 4
     with pytest.raises(ValueError, match="pair 0 needs a prompt and two answers that differ"):
         dpo.stage(network(), [Pair([1, 2], [4, 6, 8], [4, 6, 9])], tmp_path, first=2)
-
-
-# --- GRPO -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("by_answer", [True, False])
-@pytest.mark.parametrize("beta", [0.0, 0.04])
-def test_the_grpo_loss_is_its_formula(by_answer: bool, beta: float) -> None:
-    lengths, advantage = [3, 5, 2], torch.tensor([1.2, -0.7, 0.4], dtype=torch.float64)
-    policy, old, reference = drawn(10, 1), drawn(10, 2), drawn(10, 3)
-    expected, at = 0.0, 0
-    for n, a in zip(lengths, advantage.tolist(), strict=True):
-        tokens = []
-        for t in range(at, at + n):
-            ratio = math.exp(policy[t] - old[t])
-            kept = min(ratio * a, max(0.8, min(1.3, ratio)) * a)
-            tokens.append(-(kept - beta * (math.exp(reference[t] - policy[t]) - float(reference[t] - policy[t]) - 1)))
-        expected += sum(tokens) / n if by_answer else sum(tokens)
-        at += n
-    loss, sums = grpo_loss(
-        policy, old, advantage, lengths, clip=(0.2, 0.3), beta=beta, reference=reference, by_answer=by_answer
-    )
-    assert float(loss) == pytest.approx(expected, abs=1e-9)
-    assert 0 < sums["clipped"] < (3 if by_answer else 10)
-    assert sums["divergence"] > 0
-
-
-def test_at_the_policy_that_sampled_the_gradient_is_the_plain_one() -> None:
-    policy = drawn(6, 1).requires_grad_()
-    loss, _ = grpo_loss(policy, policy.detach(), torch.tensor([2.0, -1.0]), [4, 2], beta=0.5)
-    (gradient,) = torch.autograd.grad(loss, policy)
-    torch.testing.assert_close(gradient, torch.tensor([-0.5] * 4 + [0.5] * 2, dtype=torch.float64))
-
-
-def test_advantages_and_what_a_group_teaches() -> None:
-    assert advantages([1, 1, 1]) == [0, 0, 0]
-    found = advantages([1.0, -1.0, -1.0, -1.0])
-    assert sum(found) == pytest.approx(0)
-    assert found[0] == pytest.approx(1.5, abs=1e-3)
-    right, wrong, cut = Rollout("", 5, True, True), Rollout("", 5, False, True), Rollout("", 9, False, False)
-    assert lesson([right, wrong], [1, -1]) == "taught"
-    assert lesson([right, right], [1, 1]) == "all right"
-    assert lesson([wrong, wrong], [-1, -1]) == "all wrong"
-    assert lesson([cut, cut], [-1, -1]) == "all truncated"
 
 
 # --- the reward of Phi-4-reasoning-plus -------------------------------------------------------------------------------
@@ -175,46 +141,57 @@ def test_repetition_is_punished_by_share_or_by_length() -> None:
     assert rewards.plain(Rollout(WHOLE, 10, False, True)) == -1.0
 
 
-# --- GRPO, with the engine ---------------------------------------------------------------------------------------------
+# --- a reward of one's own, and what the verifier says ------------------------------------------------------------------
 
 
-def small_stage(model: Phi3, folder: Path, steps: int) -> Stage[grpo.Lessons]:
-    """Problems whose answer is the prompt's own last token, in answers of one token and an end."""
-    prompts = [
-        grpo.Prompt([3, 10 + n], Problem(str(n), [Message("user", "?")], str(10 + n), "choice")) for n in range(4)
-    ]
-    settings = grpo.Settings(prompts=4, group=16, longest=2, seed=5)
-    return grpo.stage(
-        model, prompts, lambda ids: f"Answer: {ids[0]}", [2], folder, steps=steps, settings=settings,
-        reward=lambda rollout: float(rollout.correct) + 0.2 * rollout.ended,
-    )  # fmt: skip
+def test_a_reward_is_a_function_in_a_file(tmp_path: Path) -> None:
+    problem, rollout = Problem("1", [], "4"), Rollout("4", 10, True, True)
+    (one, two, none, wrong, many) = (tmp_path / f"{n}.py" for n in range(5))
+    one.write_text("def reward(rollout):\n    return rollout.tokens / 4")
+    two.write_text("def reward(rollout, problem):\n    return float(problem.answer == rollout.text)")
+    none.write_text("x = 1")
+    wrong.write_text("def reward(rollout):\n    return float('nan')")
+    many.write_text("def reward(a, b, c):\n    return 0")
+    assert rewards.load(str(one))(rollout, problem) == 2.5
+    assert rewards.load(str(two))(rollout, problem) == 1.0
+    assert rewards.load("plain")(rollout, problem) == 1.0
+    whole = Rollout(WHOLE, 28, True, True)
+    assert rewards.load("reasoning_plus", scale=0.001)(whole, problem) == pytest.approx(
+        8 / 13 * rewards.accuracy(whole, 0.001)
+    )
+    for name, said in (
+        ("best", "no reward is called 'best': expected plain, reasoning_plus or the path"),
+        (str(tmp_path / "9.py"), "there is no such file"),
+        (str(none), "defines no function `reward"),
+        (str(many), "takes 3 arguments"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            rewards.load(name)
+    with pytest.raises(ValueError, match="gave nan, not a finite number"):
+        rewards.load(str(wrong))(rollout, problem)
 
 
-def test_grpo_teaches_what_pays_and_says_what_each_group_taught(tmp_path: Path) -> None:
-    """From an SFT start that is right about a third of the time."""
-    model = Phi3(replace(CONFIG, vocab_size=16, pad_id=None)).init_weights(torch.Generator().manual_seed(0))
-    start = [Document([3, 10 + n, 10 + (n + k) % 4, 2], [0.0, 0.0, 1.0, 1.0]) for n in range(4) for k in (0, 1, 2)]
-    train(model, sft.stage(start, tokens=64, epochs=30), Optimizer(lr=3e-3), tmp_path / "sft")
-    train(model, small_stage(model, tmp_path, 30), Optimizer(lr=1e-3, schedule="constant"), tmp_path)
-    groups = [msgspec.json.decode(line) for line in (tmp_path / "groups.jsonl").read_bytes().splitlines()]
-    right = [sum(g["right"] for g in groups if g["step"] == step) / 64 for step in range(1, 31)]
-    assert right[0] < 0.5
-    assert sum(right[-3:]) / 3 > 0.9
-    assert {g["lesson"] for g in groups} <= {"taught", "all right", "all wrong", "all truncated"}
-    assert all(g["lesson"] == "all right" for g in groups if g["right"] == 16)
+@pytest.mark.parametrize(
+    ("verifier", "response", "args"),
+    [
+        ("math", "I wonder.", {}),
+        ("choice", "", {}),
+        ("units", "I wonder.", {}),
+        ("code", "I wonder.", {"tests": "assert f() == 1"}),
+        ("sql", "I wonder.", {"schema": "create table t (a int)"}),
+        ("logic", "", {"constraints": [], "domains": {}}),
+    ],
+)
+def test_an_answer_without_an_answer_is_unparsable(verifier: str, response: str, args: dict[str, Any]) -> None:
+    found = rewards.judged(response, 3, True, Problem("1", [Message("user", "?")], "4", verifier, args))
+    assert (found.parsed, found.correct) == (False, False)
 
 
-def test_a_grpo_run_goes_on_exactly_where_it_was(tmp_path: Path) -> None:
-    def run(folder: Path, stop_after: int | None = None) -> Phi3:
-        def stop(step: Step) -> None:
-            if step.step == stop_after:
-                raise KeyError("killed")
-
-        model = Phi3(replace(CONFIG, vocab_size=16, pad_id=None)).init_weights(torch.Generator().manual_seed(0))
-        return train(model, small_stage(model, folder, 6), Optimizer(lr=1e-2), folder, progress=stop, save_seconds=0.0)
-
-    whole = run(tmp_path / "whole")
-    with pytest.raises(KeyError):
-        run(tmp_path / "cut", 3)
-    for one, other in zip(whole.parameters(), run(tmp_path / "cut").parameters(), strict=True):
-        assert torch.equal(one, other)
+def test_what_can_be_read_is_right_or_wrong_and_a_cut_answer_is_not_right() -> None:
+    problem = Problem("1", [Message("user", "2 + 2?")], "4", "math")
+    wrong = rewards.judged("The answer is \\boxed{5}.", 3, True, problem)
+    assert (wrong.parsed, wrong.correct, wrong.reason) == (True, False, "differs")
+    assert rewards.judged("\\boxed{4}", 3, True, problem).correct
+    assert not rewards.judged("\\boxed{4}", 3, False, problem).correct
+    half = rewards.judged("4", 3, True, problem, lambda text, problem: Verdict(False, 0.5, "half"))
+    assert (half.score, half.reason, half.parsed) == (0.5, "half", True)

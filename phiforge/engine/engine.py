@@ -302,6 +302,8 @@ class Engine:
         right, ended = 0, False
         for id, z in zip(ids, logits, strict=True):
             k = sequence.sampling.logprobs
+            if k is not None and sequence.sampling.logprobs_of == "sampled" and sequence.sampling.temperature:
+                z = z / sequence.sampling.temperature
             try:
                 events = sequence.take(id, *(_logprobs(z, id, k) if k is not None else (None, ())))
             except ValueError as error:  # a grammar that gave up

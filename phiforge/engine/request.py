@@ -23,7 +23,8 @@ class Sampling:
     `temperature` 0 is greedy. `seed` None draws a fresh one; with a seed, a sample's tokens depend only on the prompt,
     the seed and the sample's index, whatever else is in the batch. `max_tokens` None means as far as the context goes.
     `logprobs` k reports the log-probability of each chosen token and of the k likeliest (0: the chosen one only),
-    under the model's own distribution: before bias, penalties, temperature and filters.
+    under the model's own distribution: before bias, penalties, temperature and filters. `logprobs_of` "sampled" is after
+    the temperature, as training wants them.
     `grammar` limits the answer to what it accepts; `thinking` tracks and limits a thought before it (see `guide.py`).
     """
 
@@ -40,6 +41,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     stop_ids: tuple[int, ...] = ()
     logprobs: int | None = None
+    logprobs_of: Literal["model", "sampled"] = "model"
     grammar: Grammar | None = None
     thinking: Thinking | None = None
 

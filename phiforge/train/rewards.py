@@ -1,23 +1,71 @@
 """Rewards of reinforcement learning: what an answer is worth, given whether it is right. One function each.
 
+A reward of one's own is a file with one function, loaded by its path:
+
+    # my_reward.py
+    def reward(rollout, problem):  # a Rollout and its Problem; `problem` may be left out
+        return 1.0 if rollout.correct else -rollout.tokens / 1000
+
 Constants of `reasoning_plus`: Phi-4-reasoning's report, §4.2.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
+import runpy
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
+from phiforge import verify
+from phiforge.records import Problem, Verdict
+
 
 class Rollout(Struct, frozen=True):
-    """A sampled answer: its text, how many tokens it has, whether the verifier accepts it, whether it ended by itself."""
+    """A sampled answer: its text, how many tokens it has, whether the verifier accepts it, whether it ended by itself; and
+    the verifier's reason, whether an answer could be read from it at all, and its score from 0 to 1."""
 
     text: str
     tokens: int
     correct: bool
     ended: bool
+    parsed: bool = True
+    reason: str = ""
+    score: float = 0.0
+
+
+Reward = Callable[[Rollout, Problem], float]
+Judge = Callable[[str, Problem], Verdict]
+
+
+def by_verifier(text: str, problem: Problem) -> Verdict:
+    """The verdict of the verifier that the problem names."""
+    return verify.get(problem.verifier)(text, problem)
+
+
+def judged(text: str, tokens: int, ended: bool, problem: Problem, judge: Judge = by_verifier) -> Rollout:
+    """What the judge makes of an answer. One that did not end is not right."""
+    verdict = judge(text, problem)
+    return Rollout(
+        text, tokens, ended and verdict.correct, ended, verdict.correct or not unparsed(verdict.reason), verdict.reason,
+        verdict.score if ended else 0.0,
+    )  # fmt: skip
+
+
+_UNPARSED = re.compile(
+    r"no answer found|cannot be read|too large|gives no final answer|has no (code|query)|doesn't parse|"
+    r"response is empty|ends within a thought|nothing is called|does not begin with a number"
+)
+
+
+def unparsed(reason: str) -> bool:
+    """Whether a verifier's reason says that there was nothing to judge, rather than that it was wrong."""
+    return bool(_UNPARSED.search(reason))
 
 
 LONGEST = 31_744  # tokens of an answer
@@ -67,3 +115,38 @@ def repetition(text: str, n: int = 5, often: int = 5) -> float:
     if not frequent:
         return 0.0
     return -min(1.0, max(len(frequent) / grams.total(), max(frequent) / (len(words) / n)))
+
+
+NAMED: dict[str, Callable[[Rollout], float]] = {"plain": plain, "reasoning_plus": reasoning_plus}
+
+
+def load(name: str, *, scale: float = 1.0) -> Reward:
+    """A reward by its name here, or by the path of a file that defines `reward`. The file is run as it is: it is the user's.
+
+    Raises ValueError for an unknown name, a missing file, one without the function, and, when it is called, for a reward that
+    is no finite number.
+    """
+    if name == "reasoning_plus":
+        return lambda rollout, _: reasoning_plus(rollout, scale=scale)
+    if name in NAMED:
+        return lambda rollout, _: NAMED[name](rollout)
+    path = Path(name).expanduser()
+    if path.suffix != ".py":
+        raise ValueError(f"no reward is called {name!r}: expected {', '.join(NAMED)} or the path of a .py file")
+    if not path.is_file():
+        raise ValueError(f"{name}: there is no such file with a reward")
+    found = runpy.run_path(str(path)).get("reward")
+    if not callable(found):
+        raise ValueError(f"{name} defines no function `reward(rollout, problem)`")
+    takes = len(inspect.signature(found).parameters)
+    if takes not in (1, 2):
+        raise ValueError(
+            f"{name}: `reward` takes {takes} arguments; it is given a rollout and, if it wants, its problem"
+        )
+    return lambda rollout, problem: _number(name, found(rollout, problem) if takes == 2 else found(rollout))
+
+
+def _number(name: str, worth: Any) -> float:
+    if not isinstance(worth, int | float) or not math.isfinite(worth):
+        raise ValueError(f"{name}: `reward` gave {worth!r}, not a finite number")
+    return float(worth)
