@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -183,27 +184,28 @@ def learnt() -> Tokenizer:
 
 def test_long_documents_ask_at_their_end_what_stands_at_their_beginning(learnt: Tokenizer) -> None:
     made = midtrain.books(rows(6), learnt, 400, 3000, seed=0)
-    assert made == midtrain.books(rows(6), learnt, 400, 3000, seed=0) != midtrain.books(rows(6), learnt, 400, 3000, seed=1)
+    assert (
+        made
+        == midtrain.books(rows(6), learnt, 400, 3000, seed=0)
+        != midtrain.books(rows(6), learnt, 400, 3000, seed=1)
+    )
     assert sum(map(len, made)) >= 3000
     assert all(190 <= len(each) <= 400 for each in made)
-    from random import Random
+    one = midtrain.register(learnt, 300, 0.0, Random(1))
+    listed, _, again = learnt.decode(one.ids).partition("\nAgain:\n")
+    assert again.count(":") == 1  # the one that is measured
+    assert again.removesuffix("<|endoftext|>") in f"{listed}\n"
+    assert learnt.decode(one.ids[one.start : one.stop]) == again.partition(":")[2].partition("\n")[0]
 
-    one = midtrain.register(learnt, 300, Random(1))
-    text = learnt.decode(one.ids)
-    asked = text.partition("The number of ")[2].partition(":")[0]
-    assert f"{asked}: {learnt.decode(one.ids[one.start : one.stop]).strip()}\n" in text
 
-
-def test_retrieval_is_seen_where_a_network_can_do_it_and_not_elsewhere(learnt: Tokenizer) -> None:
-    """The same training, with and without registers: only what has learnt to look up finds the numbers."""
+def test_what_cannot_look_up_finds_nothing(learnt: Tokenizer) -> None:
+    """Not by chance: a number has three digits. That training brings it is seen in `recipes/nano.toml`."""
     config = pretrain.nano(2, -(-learnt.vocab_size // 64) * 64, context=128)
     model = runs.Phi3(config).init_weights(torch.Generator().manual_seed(0))
-    assert midtrain.retrieval(model, learnt, 64, n=20) <= 2
+    assert midtrain.retrieval(model, learnt, 100, n=20) == 0
 
 
-@pytest.mark.parametrize(
-    ("context", "theta", "said"), [(64, 1e4, "shorter than the network's 128"), (256, 4e4, "")]
-)
+@pytest.mark.parametrize(("context", "theta", "said"), [(64, 1e4, "shorter than the network's 128"), (256, 4e4, "")])
 def test_a_longer_context_is_the_same_network(context: int, theta: float, said: str) -> None:
     config = pretrain.nano(2, 64, context=128)
     if said:
@@ -219,9 +221,7 @@ def test_a_longer_context_is_the_same_network(context: int, theta: float, said: 
 # --- from nothing to a model that solves ---------------------------------------------------------------------------------
 
 
-def test_a_killed_recipe_goes_on_with_the_stage_it_was_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_recipe_goes_on_with_the_stage_it_was_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data, tokenizer, pretraining and SFT from scratch; Ctrl-C in the second stage changes nothing in the end."""
     file = tmp_path / "recipe.toml"
     common = 'held_out = 0.1\nbatch = 512\nmicro = 512\nlength = 128\nprecision = "float32"\noptimizer = {lr = 2e-3}\n'

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from phiforge.train.loop import Step
+    from phiforge.train.measure import Result
     from phiforge.train.plan import Planned
     from phiforge.train.recipe import Recipe
-    from phiforge.train.run import Result
 
 EPILOG = """\
 A recipe is a TOML file; `recipes/` has some, `phiforge/train/recipe.py` every key. Ctrl-C saves and stops.
@@ -117,6 +117,7 @@ def _train(args: argparse.Namespace, recipe: Recipe) -> int:
         return 0
     for result in results:
         print(_told(result), file=sys.stderr)
+    print(f"report: {recipe.out}/report.html", file=sys.stderr)
     print(results[-1].model)
     return 0
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from phiforge import verify
 from phiforge.chat.format import ChatFormat
+from phiforge.data import mixture
 from phiforge.engine.engine import Engine
 from phiforge.engine.request import Failed, Finished, Request, Sampling, Token
 from phiforge.model.phi3 import Phi3
@@ -37,6 +38,32 @@ class Score(Struct, frozen=True):
     @property
     def chance(self) -> Chance:
         return Chance(self.right, self.n)
+
+
+class Measured(Struct, frozen=True):
+    """What a model is worth: its loss on documents kept aside, problems solved, and numbers found in registers by length."""
+
+    held_out: float | None
+    score: Score | None
+    retrieval: dict[str, int] = {}  # of midtrain.RETRIEVALS
+
+
+class Result(Struct, frozen=True):
+    """What a stage came to. `model` is the folder of model or adapter; `too_long` of the documents were left out; the ledger
+    is the mixture's."""
+
+    stage: str
+    kind: str
+    model: str
+    steps: int
+    tokens: int
+    seconds: float
+    loss: float
+    before: Measured
+    after: Measured
+    documents: int = 0
+    too_long: int = 0
+    ledger: list[mixture.Entry] = []
 
 
 SHOWN = 5  # samples of a score

@@ -23,6 +23,7 @@ from phiforge.model.phi3 import Phi3
 from phiforge.records import Example
 from phiforge.train.batches import Batch, Document, hidden
 
+RETRIEVALS = 50  # registers of each length, when retrieval is measured
 _SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
 
 
@@ -54,37 +55,44 @@ def exercise_book(rows: Sequence[Example], tokenizer: Tokenizer, length: int, ch
 
 
 class Register(Struct, frozen=True):
-    """A document of names and numbers with one question at its end: token ids, and where in them the number asked for lies."""
+    """Names with their numbers, some of which come again at the end: token ids, and where in them the first number to be
+    recalled lies."""
 
     ids: list[int]
     start: int
     stop: int
 
 
-def register(tokenizer: Tokenizer, length: int, chance: Random) -> Register:
-    """At most `length` tokens: lines of a name and its number, then a name that is asked for, and its number.
+def register(tokenizer: Tokenizer, length: int, recalled: float, chance: Random) -> Register:
+    """At most `length` tokens, of which the share `recalled`, or at least one line, recalls lines in another order.
 
     Raises ValueError if the length has no room for two lines.
     """
-    lines: list[tuple[str, str]] = []
-    names: set[str] = set()
-    room = length - 24
+    heading = tokenizer.encode("\nAgain:\n")
+    room = length - len(heading) - 1
+    lines: dict[str, tuple[list[int], list[int]]] = {}
+    used = longest = 0
     while True:
         name = "".join(chance.choice(_SYLLABLES) for _ in range(3)).capitalize()
-        number = str(chance.randrange(100, 1000))
-        room -= len(tokenizer.encode(f"{name}: {number}\n"))
-        if room < 0:
+        line = tokenizer.encode(f"{name}:"), tokenizer.encode(f" {chance.randrange(100, 1000)}\n")
+        size = len(line[0]) + len(line[1])
+        longest = max(longest, size)
+        if used + size + max(longest, recalled * room) > room:
             break
-        if name not in names:
-            names.add(name)
-            lines.append((name, number))
+        if name not in lines:
+            lines[name] = line
+            used += size
     if len(lines) < 2:
         raise ValueError(f"a register of {length} tokens has no room for two lines")
-    asked, number = chance.choice(lines)
-    written = "".join(f"{name}: {each}\n" for name, each in lines)
-    before = tokenizer.encode(f"{written}\nThe number of {asked}:")
-    answer = tokenizer.encode(f" {number}")
-    return Register([*before, *answer, tokenizer.eos_ids[0]], len(before), len(before) + len(answer))
+    ids = [id for name, number in lines.values() for id in (*name, *number)] + heading
+    again = list(lines.values())
+    chance.shuffle(again)
+    start = len(ids) + len(again[0][0])
+    stop = start + len(again[0][1]) - 1  # but for the line's end
+    for name, number in again:
+        if len(ids) + len(name) + len(number) < length:
+            ids += [*name, *number]
+    return Register([*ids, tokenizer.eos_ids[0]], start, stop)
 
 
 def books(rows: Sequence[Example], tokenizer: Tokenizer, length: int, tokens: int, seed: int) -> list[array[int]]:
@@ -96,18 +104,18 @@ def books(rows: Sequence[Example], tokenizer: Tokenizer, length: int, tokens: in
         if len(found) % 2 and rows:
             found.append(exercise_book(rows, tokenizer, long, chance))
         else:
-            found.append(array("I", register(tokenizer, long, chance).ids))
+            found.append(array("I", register(tokenizer, long, 0.4, chance).ids))
         size += len(found[-1])
     return found
 
 
 @torch.no_grad()
-def retrieval(model: Phi3, tokenizer: Tokenizer, length: int, n: int = 50, seed: int = 1) -> int:
+def retrieval(model: Phi3, tokenizer: Tokenizer, length: int, n: int = RETRIEVALS, seed: int = 1) -> int:
     """In how many of `n` registers of about `length` tokens the number asked for is the likeliest continuation, every token of
     it. Depths are drawn by chance; training's registers come from another seed."""
     chance, right = Random(f"retrieval {length} {seed}"), 0
     for _ in range(n):
-        one = register(tokenizer, length, chance)
+        one = register(tokenizer, length, 0.0, chance)
         batch = Batch.of([Document(one.ids, [1.0] * len(one.ids))])
         states: Tensor = hidden(model, batch)[one.start - 1 : one.stop - 1]
         right += int((model.lm_head(states).argmax(-1) == torch.tensor(one.ids[one.start : one.stop])).all())

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import torch
-from msgspec import Struct
 from msgspec.structs import replace
 
 import phiforge
@@ -34,41 +33,13 @@ from phiforge.model.peft import load_adapter, save_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Problem
 from phiforge.store.models import find
-from phiforge.train import measure, midtrain, pretrain, sft
+from phiforge.train import measure, midtrain, pretrain, report, sft
 from phiforge.train import tokenizer as vocabulary
 from phiforge.train.loop import Stage, Step, train
 from phiforge.train.lora import attach, detach
+from phiforge.train.measure import Measured, Result
 from phiforge.train.recipe import AnyStage, Data, Midtrain, Pretrain, Recipe, Sft
 from phiforge.train.run_folder import RunFolder
-
-RETRIEVALS = 50  # registers of each length
-
-
-class Measured(Struct, frozen=True):
-    """What a model is worth: its loss on documents kept aside, problems solved, and numbers found in registers by length."""
-
-    held_out: float | None
-    score: measure.Score | None
-    retrieval: dict[str, int] = {}  # of RETRIEVALS
-
-
-class Result(Struct, frozen=True):
-    """What a stage came to. `model` is the folder of model or adapter; `too_long` of the documents were left out; the ledger
-    is the mixture's."""
-
-    stage: str
-    kind: str
-    model: str
-    steps: int
-    tokens: int
-    seconds: float
-    loss: float
-    before: Measured
-    after: Measured
-    documents: int = 0
-    too_long: int = 0
-    ledger: list[mixture.Entry] = []
-
 
 Progress = Callable[[str, Step | None], None]
 """`progress(what, step)`: what is done now, and in training which step is done."""
@@ -81,7 +52,11 @@ def run(recipe: Recipe, progress: Progress = lambda *_: None) -> list[Result]:
     data = {name: _made(recipe, name, each, progress) for name, each in recipe.data.items()}
     tokenizer = _tokenizer(recipe, data, progress)
     course = Course(recipe, data, tokenizer, progress)
-    return [course.result(number) or course.train(number) for number in range(len(recipe.stage))]
+    results: list[Result] = []
+    for number in range(len(recipe.stage)):
+        results.append(course.result(number) or course.train(number))
+        report.write(recipe, results, out)
+    return results
 
 
 def _describe(out: Path, recipe: Recipe) -> None:
@@ -257,7 +232,7 @@ class Course:
         if self.recipe.measure:
             score = measure.solve(model, self.format, self.problems(), self.recipe.measure.longest, plain=stage.plain)
         lengths = stage.lengths if isinstance(stage, Midtrain) else []
-        found = {str(length): midtrain.retrieval(model, self.tokenizer, length, RETRIEVALS) for length in lengths}
+        found = {str(length): midtrain.retrieval(model, self.tokenizer, length) for length in lengths}
         return Measured(held_out, score, found)
 
     def problems(self) -> list[Problem]:
