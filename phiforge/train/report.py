@@ -14,7 +14,6 @@ import msgspec
 from phiforge.train.measure import Result, Score
 from phiforge.train.midtrain import RETRIEVALS
 from phiforge.train.recipe import Recipe
-from phiforge.train.run_folder import RunFolder
 
 WIDTH, HEIGHT, LEFT, BELOW = 640, 200, 52, 24
 POINTS = 400  # of a curve; longer ones are thinned by their means
@@ -85,7 +84,7 @@ def _solved(score: Score) -> str:
 
 def _stage(number: int, result: Result, folder: Path) -> str:
     parts = [f"<h2>{number + 1}. {escape(result.stage)}</h2>"]
-    rows = RunFolder(folder).metrics()
+    rows = [msgspec.json.decode(line) for line in (folder / "metrics.jsonl").read_bytes().splitlines()]
     loss = [(row["step"], row["loss"]) for row in rows]
     held_out = [(row["step"], row["held_out"]) for row in rows if "held_out" in row]
     parts.append(
