@@ -160,7 +160,7 @@ def test_a_reward_is_a_function_in_a_file(tmp_path: Path) -> None:
         8 / 13 * rewards.accuracy(whole, 0.001)
     )
     for name, said in (
-        ("best", "no reward is called 'best': expected plain, reasoning_plus or the path"),
+        ("best", "no reward is called 'best': expected plain, reasoning_plus, score or the path"),
         (str(tmp_path / "9.py"), "there is no such file"),
         (str(none), "defines no function `reward"),
         (str(many), "takes 3 arguments"),
@@ -195,3 +195,4 @@ def test_what_can_be_read_is_right_or_wrong_and_a_cut_answer_is_not_right() -> N
     assert not rewards.judged("\\boxed{4}", 3, False, problem).correct
     half = rewards.judged("4", 3, True, problem, lambda text, problem: Verdict(False, 0.5, "half"))
     assert (half.score, half.reason, half.parsed) == (0.5, "half", True)
+    assert rewards.load("score")(half, problem) == 0.5

@@ -117,7 +117,12 @@ def repetition(text: str, n: int = 5, often: int = 5) -> float:
     return -min(1.0, max(len(frequent) / grams.total(), max(frequent) / (len(words) / n)))
 
 
-NAMED: dict[str, Callable[[Rollout], float]] = {"plain": plain, "reasoning_plus": reasoning_plus}
+def score(rollout: Rollout) -> float:
+    """The verifier's score, from 0 to 1; 0 for an answer that did not end."""
+    return rollout.score
+
+
+NAMED: dict[str, Callable[[Rollout], float]] = {"plain": plain, "reasoning_plus": reasoning_plus, "score": score}
 
 
 def load(name: str, *, scale: float = 1.0) -> Reward:
