@@ -19,6 +19,7 @@ from phiforge.model import checkpoint
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import merge
 from phiforge.model.peft import load_adapter
+from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Message, Problem, Provenance, write_jsonl
 from phiforge.train import loop, midtrain, pretrain
 from phiforge.train import run as runs
@@ -201,7 +202,7 @@ def test_long_documents_ask_at_their_end_what_stands_at_their_beginning(learnt: 
 def test_what_cannot_look_up_finds_nothing(learnt: Tokenizer) -> None:
     """Not by chance: a number has three digits. That training brings it is seen in `recipes/nano.toml`."""
     config = pretrain.nano(2, -(-learnt.vocab_size // 64) * 64, context=128)
-    model = runs.Phi3(config).init_weights(torch.Generator().manual_seed(0))
+    model = Phi3(config).init_weights(torch.Generator().manual_seed(0))
     assert midtrain.retrieval(model, learnt, 100, n=20) == 0
 
 
@@ -226,7 +227,8 @@ def test_a_killed_recipe_goes_on_with_the_stage_it_was_in(tmp_path: Path, monkey
     file = tmp_path / "recipe.toml"
     common = 'held_out = 0.1\nbatch = 512\nmicro = 512\nlength = 128\nprecision = "float32"\noptimizer = {lr = 2e-3}\n'
     file.write_text(
-        f'out = "{tmp_path}/OUT"\ndtype = "float32"\n[start]\ndepth = 1\ncontext = 256\n[tokenizer]\nsize = 400\ndata = ["sums"]\n'
+        f'out = "{tmp_path}/OUT"\ndtype = "float32"\n[start]\ndepth = 1\ncontext = 256\n'
+        '[tokenizer]\nsize = 400\ndata = ["sums"]\n'
         '[data.sums]\npipelines = ["arithmetic.chains"]\nrows = 60\nlevel = 1\n'
         '[data.test]\npipelines = ["arithmetic.chains"]\nrows = 20\nlevel = 1\nseed = 9\n'
         '[measure]\ndata = "test"\nproblems = 5\nlongest = 20\n'

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 
 from msgspec import Struct
 
 from phiforge import verify
 from phiforge.chat.format import ChatFormat
 from phiforge.data import mixture
-from phiforge.engine.engine import Engine
-from phiforge.engine.request import Failed, Finished, Request, Sampling, Token
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Problem
 from phiforge.train.pivotal import Chance
+from phiforge.train.rollouts import Sampler, Wanted
 
 
 class Sample(Struct, frozen=True):
@@ -90,7 +87,8 @@ def unseen(rows: Iterable[Example], seen: set[str], n: int) -> list[Problem]:
 def solve(model: Phi3, format: ChatFormat, problems: Sequence[Problem], longest: int, *, plain: bool = False) -> Score:
     """Greedy answers of at most `longest` tokens, in the chat format or (`plain`) as texts go on."""
     tokenizer = format.tokenizer
-    requests: list[Request] = []
+    stops = tokenizer.eos_ids if plain else format.stop_ids
+    wanted: list[Wanted] = []
     for problem in problems:
         if plain:
             prompt = tokenizer.encode(question(problem) + "\n")
@@ -101,33 +99,13 @@ def solve(model: Phi3, format: ChatFormat, problems: Sequence[Problem], longest:
             raise ValueError(
                 f"problem {problem.id} has {len(prompt)} tokens, more than a context of {model.config.context}"
             )
-        stops = tokenizer.eos_ids if plain else format.stop_ids
-        sampling = Sampling(temperature=0.0, max_tokens=min(longest, room), stop_ids=tuple(stops))
-        requests.append(Request(prompt=prompt, sampling=sampling))
-    said, reasons = _answers(model, requests)
+        wanted.append(Wanted(prompt, 1, min(longest, room), seed=0, temperature=0.0))
     samples: list[Sample] = []
-    counts = Counter[bool]()
-    for problem, ids, reason in zip(problems, said, reasons, strict=True):
-        text = tokenizer.decode(ids).rpartition("</think>")[2]
-        correct = reason == "stop" and verify.get(problem.verifier)(text, problem).correct
-        counts[correct] += 1
+    right = ended = 0
+    for problem, (answer,) in zip(problems, Sampler(model, stops).answers(wanted), strict=True):
+        text = tokenizer.decode(answer.ids)
+        correct = answer.ended and verify.get(problem.verifier)(text.rpartition("</think>")[2], problem).correct
+        right, ended = right + correct, ended + answer.ended
         if len(samples) < SHOWN:
-            samples.append(Sample(question(problem), tokenizer.decode(ids), problem.answer, correct))
-    return Score(counts[True], len(problems), sum(reason == "stop" for reason in reasons), samples)
-
-
-def _answers(model: Phi3, requests: Sequence[Request]) -> tuple[list[list[int]], list[str]]:
-    engine = Engine(deepcopy(model).eval().requires_grad_(False))
-    said = {request.id: list[int]() for request in requests}
-    reasons = dict[int, str]()
-    for request in requests:
-        engine.submit(request)
-    while engine.busy:
-        for event in engine.step():
-            if isinstance(event, Failed):
-                raise event.error
-            if isinstance(event, Token):
-                said[event.request].append(event.id)
-            elif isinstance(event, Finished):
-                reasons[event.request] = event.reason
-    return list(said.values()), [reasons[request.id] for request in requests]
+            samples.append(Sample(question(problem), text, problem.answer, correct))
+    return Score(right, len(problems), ended, samples)

@@ -1,8 +1,9 @@
 """What a recipe would take: every stage's network built on the meta device, its tokens, steps, memory a GPU, and days.
 
 Nothing is allocated or read; so a plan of 14 billion weights takes a second. The reckoning, for N weights and T tokens:
-6 N T operations to learn, 2 N T to read; attention's own come on top. `use` is the share of a GPU's peak that training gets:
-phi-4's 9.8T tokens in 21 days on 1,920 H100s (its model card) come to a quarter of 989 TFLOP/s, which is the default.
+6 N T operations to learn, 2 N T to read (references, and answers that are written); attention's own come on top. `use` is the
+share of a GPU's peak that training gets: phi-4's 9.8T tokens in 21 days on 1,920 H100s (its model card) come to a quarter of
+989 TFLOP/s, which is the default.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.model.phi3 import Phi3
 from phiforge.store.models import find
 from phiforge.train import midtrain, pretrain
-from phiforge.train.recipe import AnyStage, Midtrain, Recipe
+from phiforge.train.recipe import AnyStage, Dpo, Grpo, Midtrain, Reading, Recipe
 
 GB = 1e9
 
@@ -32,7 +33,7 @@ class Gpus(Struct, frozen=True):
 
 class Planned(Struct, frozen=True):
     """One stage. `memory` is bytes a GPU: weights, gradients and optimiser's state spread over all, and activations of `micro`
-    tokens. `tokens` is None where the data isn't at hand to be counted."""
+    tokens. `tokens` of pairs and answers are at most as many; None where the data isn't at hand to be counted."""
 
     stage: str
     kind: str
@@ -48,6 +49,17 @@ class Planned(Struct, frozen=True):
     ledger: list[mixture.Entry] = []
 
 
+class Amount(Struct, frozen=True):
+    """How much a stage reads: tokens and steps (None where that follows from data that isn't at hand), a step's tokens, the
+    longest text, and how often a token is read without learning."""
+
+    tokens: int | None
+    steps: int | None
+    batch: int
+    length: int
+    reads: int = 0
+
+
 def plan(recipe: Recipe, gpus: Gpus) -> list[Planned]:
     """Every stage of a recipe, without carrying it out. Raises ValueError where a stage does not fit its network."""
     config = _config(recipe)
@@ -55,23 +67,36 @@ def plan(recipe: Recipe, gpus: Gpus) -> list[Planned]:
     for stage in recipe.stage:
         if isinstance(stage, Midtrain):
             config = midtrain.extend(config, stage.context, stage.rope_theta)
-        if stage.length > config.context:
+        amount = _amount(recipe, stage)
+        if amount.length > config.context:
             raise ValueError(
-                f"stage {stage.title!r}: length = {stage.length} is more than the context of {config.context}"
+                f"stage {stage.title!r}: {amount.length} tokens are more than the context of {config.context}"
             )
         with torch.device("meta"):
             weights = sum(p.numel() for p in Phi3(config).parameters())
-        tokens = stage.tokens or _counted(recipe, stage)
         memory = _memory(config, weights, stage, gpus)
+        speed = gpus.n * gpus.peak * gpus.use
+        days = _flops(config, weights, stage, amount) / speed / 86400 if amount.tokens else None
         found.append(
             Planned(
-                stage.title, str(stage.__struct_config__.tag), weights, config.context, tokens,
-                -(-tokens // stage.batch) if tokens else None, stage.optimizer.lr, stage.batch, memory,
-                memory < gpus.memory, _flops(config, weights, stage, tokens) / (gpus.n * gpus.peak * gpus.use) / 86400
-                if tokens else None, _ledger(recipe, stage, tokens),
+                stage.title, stage.kind, weights, config.context, amount.tokens, amount.steps, stage.optimizer.lr,
+                amount.batch, memory, memory < gpus.memory, days, _ledger(recipe, stage, amount.tokens),
             )
         )  # fmt: skip
     return found
+
+
+def _amount(recipe: Recipe, stage: AnyStage) -> Amount:
+    if isinstance(stage, Grpo):
+        how = stage.settings
+        batch = how.prompts * how.group * how.longest
+        return Amount(stage.steps * batch, stage.steps, batch, how.longest, 1)
+    if isinstance(stage, Dpo):
+        tokens = round(stage.epochs * stage.problems * 2 * stage.length)
+        return Amount(tokens, -(-tokens // stage.batch), stage.batch, stage.length, 1)
+    sizes = [recipe.data[name].tokens for name in stage.sources]
+    tokens = stage.tokens or (round(stage.epochs * sum(sizes)) if all(sizes) else None)
+    return Amount(tokens, -(-tokens // stage.batch) if tokens else None, stage.batch, stage.length)
 
 
 def _config(recipe: Recipe) -> ModelConfig:
@@ -84,20 +109,16 @@ def _config(recipe: Recipe) -> ModelConfig:
     return pretrain.nano(start.depth, size, context=start.context, rope_theta=start.rope_theta)
 
 
-def _counted(recipe: Recipe, stage: AnyStage) -> int | None:
-    """The tokens of data whose size the recipe states, as often as it is gone through."""
-    sizes = [recipe.data[name].tokens for name in stage.sources]
-    return round(stage.epochs * sum(sizes)) if all(sizes) and sizes else None
-
-
 def _ledger(recipe: Recipe, stage: AnyStage, tokens: int | None) -> list[mixture.Entry]:
     """Unique tokens, epochs and share of every source whose size is stated."""
+    if not isinstance(stage, Reading) or not tokens:
+        return []
     entries: list[mixture.Entry] = []
-    for name in stage.sources if tokens else []:
+    for name in stage.sources:
         unique = recipe.data[name].tokens
-        part = stage.mix[name] * (tokens or 0) if stage.mix else stage.epochs * unique
+        part = stage.mix[name] * tokens if stage.mix else stage.epochs * unique
         if unique:
-            entries.append(mixture.Entry(name, "", 0, unique, round(part), part / unique, part / (tokens or 1), []))
+            entries.append(mixture.Entry(name, "", 0, unique, round(part), part / unique, part / tokens, []))
     return entries
 
 
@@ -123,9 +144,9 @@ def _adapter(config: ModelConfig, stage: AnyStage) -> int:
     return sum(sizes.get(name, 0) for name in stage.lora.modules) * stage.lora.rank * config.n_layers
 
 
-def _flops(config: ModelConfig, weights: int, stage: AnyStage, tokens: int) -> float:
-    """Operations of a stage: forward and backward, once more forward if activations are recomputed, and attention over half of
-    `length` on average."""
-    passes = 8 if stage.recompute else 6
-    attention = 2 * config.n_layers * config.n_heads * config.head_dim * stage.length / 2
-    return passes * (weights + attention) * tokens
+def _flops(config: ModelConfig, weights: int, stage: AnyStage, amount: Amount) -> float:
+    """Forward and backward are 6 a weight and token, once more forward where activations are recomputed; attention is over half
+    of the length on average."""
+    passes = (8 if stage.recompute else 6) + 2 * amount.reads
+    attention = 2 * config.n_layers * config.n_heads * config.head_dim * amount.length / 2
+    return passes * (weights + attention) * (amount.tokens or 0)

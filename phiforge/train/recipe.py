@@ -30,6 +30,7 @@ from msgspec import Struct
 from phiforge.data import mixture
 from phiforge.model.config import PRESETS
 from phiforge.store.models import find
+from phiforge.train import groups, grpo, pivotal
 from phiforge.train.optim import Optimizer
 
 
@@ -82,22 +83,11 @@ class Lora(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
-    """What all stages have. Either `data`, gone through `epochs` times, or `mix`, shares of `tokens`.
-
-    `batch` is a step's tokens, of which `micro` at a time are in memory; documents longer than `length` are left out and
-    counted (pretraining cuts them). `held_out` is the share of documents that is only measured on, every `every` steps.
-    """
+    """What all stages have. `data` names the sources; `micro` is how many tokens are in memory at a time."""
 
     name: str = ""
     data: list[str] = []
-    epochs: float = 1
-    mix: dict[str, float] = {}
-    tokens: int = 0
-    batch: int = 8192
     micro: int = 4096
-    length: int = 1024
-    held_out: float = 0.01
-    every: int = 50
     optimizer: Optimizer = Optimizer()
     lora: Lora | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -105,26 +95,45 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_f
 
     @property
     def sources(self) -> list[str]:
-        return self.data or list(self.mix)
+        return self.data
+
+    @property
+    def kind(self) -> str:
+        return str(self.__struct_config__.tag)
 
     @property
     def title(self) -> str:
-        return self.name or str(self.__struct_config__.tag)
+        return self.name or self.kind
+
+
+class Reading(Stage, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stages that learn to go on with texts. Either `data`, gone through `epochs` times, or `mix`, shares of `tokens`.
+
+    `batch` is a step's tokens; documents longer than `length` are left out and counted (pretraining cuts them). `held_out` is
+    the share of documents that is only measured on, every `every` steps.
+    """
+
+    epochs: float = 1
+    mix: dict[str, float] = {}
+    tokens: int = 0
+    batch: int = 8192
+    length: int = 1024
+    held_out: float = 0.01
+    every: int = 50
 
     @property
-    def plain(self) -> bool:
-        """Whether the stage's texts are plain, without the chat format."""
-        return isinstance(self, Pretrain | Midtrain)
+    def sources(self) -> list[str]:
+        return self.data or list(self.mix)
 
 
-class Pretrain(Stage, tag="pretrain", frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Every token counts. `rule` takes learning rate and batch from the measured rule of `scaling.py`; `z` weighs z-loss."""
+class Pretrain(Reading, tag="pretrain", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every token counts. `rule` takes the learning rate from the measured rule of `scaling.py`; `z` weighs z-loss."""
 
     rule: bool = False
     z: float = 1e-4
 
 
-class Midtrain(Stage, tag="midtrain", frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Midtrain(Reading, tag="midtrain", frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A longer context: `long` is the share of long documents, made from the data's rows; the rest recalls what pretraining
     saw. Retrieval is measured at `lengths`, before and after."""
 
@@ -135,11 +144,37 @@ class Midtrain(Stage, tag="midtrain", frozen=True, forbid_unknown_fields=True, k
     z: float = 1e-4
 
 
-class Sft(Stage, tag="sft", frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Sft(Reading, tag="sft", frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Chats, of which the assistant's words are learnt."""
 
 
-AnyStage = Pretrain | Midtrain | Sft
+class Dpo(Stage, tag="dpo", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Pairs of answers, made from `problems` of the data by the model as it is: tokens that a `pivotal` search finds, right and
+    wrong `rollouts`, or answers that a `judged` comparison prefers. Pairs longer than `length` together are left out; `first`
+    keeps the beginnings of answers."""
+
+    pairs: Literal["pivotal", "rollouts", "judged"] = "pivotal"
+    problems: int = 100
+    beta: float = 0.1
+    first: int = 0
+    epochs: float = 1
+    batch: int = 8192
+    length: int = 2048
+    search: pivotal.Settings = pivotal.Settings()
+
+
+class Grpo(Stage, tag="grpo", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`steps` of answers in groups, paid by `reward`: "plain", "reasoning_plus" (its lengths scaled by `scale`), or a file that
+    has the function. `select` keeps the problems whose answers have uniform lengths."""
+
+    steps: int
+    settings: grpo.Settings = grpo.Settings()
+    reward: str = "plain"
+    scale: float = 1.0
+    select: groups.Selection | None = None
+
+
+AnyStage = Pretrain | Midtrain | Sft | Dpo | Grpo
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -205,15 +240,19 @@ def _check(recipe: Recipe) -> None:
 
 
 def _check_stage(stage: AnyStage) -> None:
-    rules: list[tuple[str, bool, str]] = [
-        ("epochs", stage.epochs > 0, "above 0"),
-        ("held_out", 0 <= stage.held_out < 1, "from 0 to below 1"),
-        ("length", 2 <= stage.length <= stage.micro, "at least 2 and at most `micro`"),
-        ("micro", stage.micro <= stage.batch, "at most `batch`"),
-        ("mix", bool(stage.mix) != bool(stage.data), "given, or else `data`, not both"),
-        ("mix", not stage.mix or abs(sum(stage.mix.values()) - 1) < 1e-6, "shares that add up to 1"),
-        ("tokens", not stage.mix or stage.tokens > 0, "given, as `mix` has shares of them"),
-    ]
+    rules: list[tuple[str, bool, str]] = []
+    if isinstance(stage, Reading):
+        rules += [
+            ("epochs", stage.epochs > 0, "above 0"),
+            ("held_out", 0 <= stage.held_out < 1, "from 0 to below 1"),
+            ("length", 2 <= stage.length <= stage.micro, "at least 2 and at most `micro`"),
+            ("micro", stage.micro <= stage.batch, "at most `batch`"),
+            ("mix", bool(stage.mix) != bool(stage.data), "given, or else `data`, not both"),
+            ("mix", not stage.mix or abs(sum(stage.mix.values()) - 1) < 1e-6, "shares that add up to 1"),
+            ("tokens", not stage.mix or stage.tokens > 0, "given, as `mix` has shares of them"),
+        ]
+    else:
+        rules += [("data", bool(stage.data), "the names of problems to learn from")]
     if isinstance(stage, Midtrain):
         rules += [
             ("long", 0 <= stage.long <= 1, "from 0 to 1"),
@@ -222,6 +261,13 @@ def _check_stage(stage: AnyStage) -> None:
     for name, ok, expected in rules:
         if not ok:
             raise ValueError(f"stage {stage.title!r}: {name} = {_shown(getattr(stage, name))} must be {expected}")
+    try:
+        if isinstance(stage, Dpo):
+            stage.search.check()
+        elif isinstance(stage, Grpo):
+            stage.settings.check()
+    except ValueError as error:
+        raise ValueError(f"stage {stage.title!r}: {error}") from None
 
 
 def _shown(value: Any) -> str:
