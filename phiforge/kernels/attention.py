@@ -188,6 +188,10 @@ def attend_qkv(
         where = (out.data_ptr(), slots.data_ptr(), pool.layers[layer], plan.native(pool))
         kernels[1](_QKV_CALL(qkv.data_ptr(), width, q_width // D, *tables, T, *where, threads))
         return out
+    if kernels and pool.layers and qkv.is_cpu and qkv.dtype is torch.bfloat16 and not qkv.requires_grad:
+        # Widened for the kernels: torch's path takes as long as all products of a small network together.
+        wide = attend_qkv(qkv.float(), cos.float(), sin.float(), pool, layer, slots, plan)
+        return wide.to(qkv.dtype) if out is None else out.copy_(wide)
     q, k, v = qkv.view(T, -1, D).split((q_width // D, pool.n_kv_heads, pool.n_kv_heads), dim=1)
     pool.store(layer, rotate(k, cos, sin), v, slots)
     result = attend(rotate(q, cos, sin), pool, layer, plan).view(T, q_width)
