@@ -264,3 +264,36 @@ def test_a_killed_recipe_goes_on_with_the_stage_it_was_in(tmp_path: Path, monkey
         a, b = (checkpoint.load(each.model, dtype=torch.float32) for each in (one, other))
         assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
         assert one.after == other.after
+
+
+# --- the recipes that come with the project ------------------------------------------------------------------------------
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+@pytest.mark.parametrize("file", sorted(RECIPES.rglob("*.toml")), ids=lambda file: file.stem)
+def test_every_recipe_can_be_planned(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(file), "--plan", "--json"]) == 0
+    planned = msgspec.json.decode(capsys.readouterr().out)
+    assert len(planned) == len(read_recipe(file, here=False).stage)
+    assert all(each["fits"] for each in planned)
+
+
+def test_the_plan_of_phi_4_is_its_reports(capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights, Table 5's epochs (to its rounding), and about three weeks on 1,920 H100s (model card)."""
+    assert main(["train", str(RECIPES / "phi-4.toml"), "--plan", "--gpus", "1920", "--json"]) == 0
+    pretraining, midtraining, *_ = msgspec.json.decode(capsys.readouterr().out)
+    assert pretraining["weights"] == 14_659_507_200
+    epochs = {entry["name"]: entry["epochs"] for entry in pretraining["ledger"]}
+    table5 = {"web": 1.2, "web_rewrites": 5.2, "synthetic": 13.8, "code": 2.4, "acquired": 1.7}
+    assert epochs == pytest.approx(table5, rel=0.06)
+    assert 19 < pretraining["days"] < 25
+    assert (midtraining["context"], midtraining["lr"]) == (16384, pytest.approx(pretraining["lr"] / 10))
+    assert main(["train", str(RECIPES / "phi-4.toml"), "--plan"]) == 0
+    assert "14.7B" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("word", "value"), [("--gpus", "0"), ("--use", "-1")])
+def test_a_plan_on_nothing_is_refused(word: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(RECIPES / "phi-4.toml"), "--plan", word, value]) == 1
+    assert f"{word} {float(value):g}" in capsys.readouterr().err.replace(".0", "")

@@ -71,12 +71,12 @@ def _show_plan(gpus: int, planned: list[Planned]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for name in ("stage", "weights", "context", "tokens", "steps", "batch", "peak lr", "GB a GPU", f"days on {gpus}"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     for each in planned:
         table.add_row(
             each.stage, _short(each.weights), f"{each.context:,}", _short(each.tokens), _short(each.steps),
             _short(each.batch), f"{each.lr:g}", f"{each.memory / 1e9:,.0f}{'' if each.fits else ' (too much)'}",
-            "?" if each.days is None else f"{each.days:,.2g}" if each.days < 10 else f"{each.days:,.0f}",
+            "?" if each.days is None else f"{each.days:,.1f}" if each.days >= 0.1 else f"{each.days:.2g}",
         )  # fmt: skip
     console = Console(soft_wrap=True)
     console.print(table)
@@ -115,6 +115,7 @@ def _train(args: argparse.Namespace, recipe: Recipe) -> int:
     if args.json:
         print(msgspec.json.encode(results).decode())
         return 0
+    print(file=sys.stderr)
     for result in results:
         print(_told(result), file=sys.stderr)
     print(f"report: {recipe.out}/report.html", file=sys.stderr)
@@ -138,7 +139,7 @@ def _told(result: Result) -> str:
 
 class Line:
     """A line on stderr that is written anew after each step: loss, speed, time left. Where stderr is no terminal, a line
-    every half minute."""
+    every half minute, and one when something else begins."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
@@ -147,28 +148,28 @@ class Line:
         self._pace = 0.0  # seconds a step, smoothed
 
     def __call__(self, what: str, step: Step | None) -> None:
-        if step is None or what != self._what:
-            self._what, self._pace = what, 0.0
-        if step is None:
-            self._write(f"{what} ...", end=True)
-            return
-        self._pace = step.seconds if not self._pace else 0.9 * self._pace + 0.1 * step.seconds
+        subject = what.partition(":")[0]
+        begins, self._what = subject != self._what, subject
         now = time.monotonic()
-        if not self._live and now - self._last < 30 and step.step < step.steps:
+        ends = step is not None and step.step == step.steps
+        if begins:
+            self._pace = 0.0
+        if step is not None:
+            self._pace = step.seconds if not self._pace else 0.9 * self._pace + 0.1 * step.seconds
+        if not (self._live or begins or ends) and now - self._last < 30:
             return
         self._last = now
-        left = self._pace * (step.steps - step.step)
-        self._write(
-            f"{what}: step {step.step:,} of {step.steps:,}  loss {step.loss:.3f}  {step.tokens / step.seconds:,.0f} tokens/s  "
-            f"{step.utilisation:.0%} of this machine's matrix speed  {_span(left)} left",
-            end=step.step == step.steps,
-        )
+        if self._live and begins:
+            print(file=sys.stderr)
+        text = what if step is None else f"{what}: {self._told(step)}"
+        print(f"\r\033[K{text}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
 
-    def _write(self, text: str, *, end: bool) -> None:
-        if self._live:
-            print(f"\r\033[K{text}", end="\n" if end else "", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
+    def _told(self, step: Step) -> str:
+        left = self._pace * (step.steps - step.step)
+        return (
+            f"step {step.step:,} of {step.steps:,}  loss {step.loss:.3f}  {step.tokens / step.seconds:,.0f} tokens/s  "
+            f"{step.utilisation:.0%} of this machine's matrix speed  {_span(left)} left"
+        )
 
 
 def _span(seconds: float) -> str:

@@ -17,7 +17,6 @@ from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
 from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
-from phiforge.model.config import PRESETS
 from phiforge.model.lora import merge, new_adapter
 from phiforge.model.peft import load_adapter, save_adapter
 from phiforge.model.phi3 import Phi3
@@ -118,11 +117,12 @@ class Course:
 
     def _dpo(self, stage: Dpo, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
         found = self._pairs(stage, model, folder / "pairs")
+        fit = [pair for pair in found if sum(map(len, pair)) + len(pair.prompt) <= stage.length]
         work = dpo.stage(
-            model, found, folder, beta=stage.beta, tokens=stage.micro, epochs=stage.epochs,
+            model, fit, folder, beta=stage.beta, tokens=stage.micro, epochs=stage.epochs,
             accumulate=max(1, stage.batch // stage.micro), seed=self.recipe.seed, first=stage.first or None,
         )  # fmt: skip
-        return work, {"documents": len(found)}
+        return work, {"documents": len(fit), "too_long": len(found) - len(fit)}
 
     def _pairs(self, stage: Dpo, model: Phi3, folder: Path) -> list[dpo.Pair]:
         """Made by the model as it is, or gone on with where a stopped search was."""
@@ -222,12 +222,9 @@ class Course:
         if start.model:
             source = open_source(find(start.model))
             return checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
-        if start.preset:
-            config = PRESETS[start.preset]
-        else:
+        config = start.config(-(-self.tokenizer.vocab_size // 64) * 64)
+        if start.depth:
             ids = {"bos_id": self.tokenizer.bos_id, "eos_ids": self.tokenizer.eos_ids, "pad_id": self.tokenizer.pad_id}
-            size = -(-self.tokenizer.vocab_size // 64) * 64
-            config = pretrain.nano(start.depth, size, context=start.context, rope_theta=start.rope_theta)
             config = replace(config, **ids)
         return Phi3(config).init_weights(torch.Generator().manual_seed(self.recipe.seed))
 

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from phiforge.data import mixture
 from phiforge.lm.sources import open_source
-from phiforge.model.config import PRESETS, ModelConfig
+from phiforge.model.config import ModelConfig
 from phiforge.model.phi3 import Phi3
 from phiforge.store.models import find
-from phiforge.train import midtrain, pretrain
+from phiforge.train import midtrain
 from phiforge.train.recipe import AnyStage, Dpo, Grpo, Midtrain, Reading, Recipe
 
 GB = 1e9
@@ -76,7 +76,7 @@ def plan(recipe: Recipe, gpus: Gpus) -> list[Planned]:
             weights = sum(p.numel() for p in Phi3(config).parameters())
         memory = _memory(config, weights, stage, gpus)
         speed = gpus.n * gpus.peak * gpus.use
-        days = _flops(config, weights, stage, amount) / speed / 86400 if amount.tokens else None
+        days = _flops(config, weights, amount) / speed / 86400 if amount.tokens else None
         found.append(
             Planned(
                 stage.title, stage.kind, weights, config.context, amount.tokens, amount.steps, stage.optimizer.lr,
@@ -100,13 +100,9 @@ def _amount(recipe: Recipe, stage: AnyStage) -> Amount:
 
 
 def _config(recipe: Recipe) -> ModelConfig:
-    start = recipe.start
-    if start.model:
-        return open_source(find(start.model)).config
-    if start.preset:
-        return PRESETS[start.preset]
-    size = recipe.tokenizer.size if recipe.tokenizer else 0
-    return pretrain.nano(start.depth, size, context=start.context, rope_theta=start.rope_theta)
+    if recipe.start.model:
+        return open_source(find(recipe.start.model)).config
+    return recipe.start.config(recipe.tokenizer.size if recipe.tokenizer else 0)
 
 
 def _ledger(recipe: Recipe, stage: AnyStage, tokens: int | None) -> list[mixture.Entry]:
@@ -144,9 +140,9 @@ def _adapter(config: ModelConfig, stage: AnyStage) -> int:
     return sum(sizes.get(name, 0) for name in stage.lora.modules) * stage.lora.rank * config.n_layers
 
 
-def _flops(config: ModelConfig, weights: int, stage: AnyStage, amount: Amount) -> float:
-    """Forward and backward are 6 a weight and token, once more forward where activations are recomputed; attention is over half
-    of the length on average."""
-    passes = (8 if stage.recompute else 6) + 2 * amount.reads
+def _flops(config: ModelConfig, weights: int, amount: Amount) -> float:
+    """Forward and backward are 6 a weight and token; what recomputing adds is in the share that a GPU is used. Attention is over
+    half of the length on average."""
+    passes = 6 + 2 * amount.reads
     attention = 2 * config.n_layers * config.n_heads * config.head_dim * amount.length / 2
     return passes * (weights + attention) * (amount.tokens or 0)

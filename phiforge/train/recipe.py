@@ -26,23 +26,37 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from phiforge.data import mixture
-from phiforge.model.config import PRESETS
+from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.store.models import find
 from phiforge.train import groups, grpo, pivotal
 from phiforge.train.optim import Optimizer
+from phiforge.train.pretrain import nano
 
 
 class Start(Struct, frozen=True, forbid_unknown_fields=True):
     """One of: `model`, a pulled one or a path; `depth`, a phi-nano with random weights; `preset`, a member of the family with
-    random weights. `context` is a nano's; with `rope_theta`, the base of its rotary embedding."""
+    random weights. `context` and `rope_theta`, the base of the rotary embedding, are those of random weights: a nano's 1,024
+    and 10,000, a preset's own, if not given."""
 
     model: str = ""
     depth: int = 0
     preset: str = ""
-    context: int = 1024
-    rope_theta: float = 10_000.0
+    context: int = 0
+    rope_theta: float = 0.0
+
+    def config(self, vocab_size: int) -> ModelConfig:
+        """The network of a start from random weights; `vocab_size` is a nano's. Raises ValueError for one from a model."""
+        if self.depth:
+            return nano(self.depth, vocab_size, context=self.context or 1024, rope_theta=self.rope_theta or 10_000.0)
+        if not self.preset:
+            raise ValueError(f"{self.model} has weights of its own")
+        config = PRESETS[self.preset]
+        rope = replace(config.rope, theta=self.rope_theta or config.rope.theta)
+        context = self.context or config.context
+        return replace(config, context=context, original_context=min(context, config.original_context), rope=rope)
 
 
 class Vocabulary(Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,6 +227,10 @@ def _check(recipe: Recipe) -> None:
         raise ValueError("[start] needs one of model, depth and preset")
     if start.preset and start.preset not in PRESETS:
         raise ValueError(f"start.preset = {start.preset!r}: there are {', '.join(PRESETS)}")
+    if start.model and (start.context or start.rope_theta):
+        raise ValueError(
+            "start.context and start.rope_theta are for random weights; a midtrain stage changes a model's"
+        )
     if start.depth and not recipe.tokenizer:
         raise ValueError("a network from scratch needs a [tokenizer]")
     if start.model and recipe.tokenizer:
@@ -253,6 +271,11 @@ def _check_stage(stage: AnyStage) -> None:
         ]
     else:
         rules += [("data", bool(stage.data), "the names of problems to learn from")]
+    if isinstance(stage, Dpo):
+        rules += [
+            ("length", stage.length <= stage.micro, "at most `micro`"),
+            ("problems", stage.problems > 0, "above 0"),
+        ]
     if isinstance(stage, Midtrain):
         rules += [
             ("long", 0 <= stage.long <= 1, "from 0 to 1"),
