@@ -133,8 +133,9 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Perplexity:
-    """How likely a text is, in windows of `window` tokens that do not overlap, each after one token of context
-    (lm-evaluation-harness' rolling log-likelihood); the first begins after bos, or eos where there is none."""
+    """How likely a text is, in windows of `window` tokens that follow one another, each after one token of context; the last,
+    if shorter, after as much as fills it (lm-evaluation-harness' rolling log-likelihood). The first begins after bos, or
+    eos where there is none."""
 
     words: str
     version: int = 1

@@ -82,9 +82,13 @@ def _ask(lm: LocalModel, protocol: Choice | Perplexity, work: Work, adapter: str
 
 
 def _windows(lm: LocalModel, text: str, window: int) -> list[tuple[list[int], list[int]]]:
-    """The text's tokens in windows of `window`, each with the one token before it."""
+    """The text's tokens in windows, each with what stands before it: one token, or as many as fill a last, shorter window."""
     ids = [start(lm.tokenizer), *lm.tokenizer.encode(text)]
-    return [(ids[at : at + 1], ids[at + 1 : at + 1 + window]) for at in range(0, len(ids) - 1, window)]
+    found: list[tuple[list[int], list[int]]] = []
+    for at in range(1, len(ids), window):
+        after = ids[at : at + window]
+        found.append((ids[max(0, at + len(after) - window - 1) : at], after))
+    return found
 
 
 def _item(protocol: Choice | Perplexity, asked: _Asked) -> Item:
