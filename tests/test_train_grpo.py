@@ -197,7 +197,7 @@ def test_log_probabilities_are_of_the_temperature_sampled_at() -> None:
     assert answer.logprobs == pytest.approx(logp.tolist(), abs=1e-4)
 
 
-@pytest.mark.parametrize("dtype", ["bf16", "int8"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
 def test_quantised_rollouts_follow_the_weights(dtype: Any) -> None:
     model = network()
     sampler = Sampler(model, [2], dtype=dtype)

@@ -1,7 +1,7 @@
 """Answers for training, from the engine of floor 2: many samples of one beginning are one request, and many requests run at once.
 
 The engine reads the trained weights where they are: in the network's own precision it shares them, and nothing is copied.
-At int8 or bf16 it has a copy of its own, made anew when the weights have moved. That policy is not quite the one that
+At int8 or bfloat16 it has a copy of its own, made anew when the weights have moved. That policy is not quite the one that
 learns; who uses it weighs its answers by how likely either finds them (`grpo.py`).
 """
 
@@ -24,7 +24,7 @@ from phiforge.model.phi3 import Phi3
 from phiforge.model.quantized import quantize
 from phiforge.train.lora import Adapted
 
-RolloutDtype = Literal["same", "bf16", "int8"]
+RolloutDtype = Literal["same", "bfloat16", "int8"]
 
 
 class Answer(Struct, frozen=True):
@@ -71,18 +71,46 @@ class Sampler:
         self.dtype: RolloutDtype = dtype
         self.spent = Spent()
         self._model = model
-        network = _sharing(model) if dtype == "same" else quantize(_plain(model), dtype)
-        self._engine = Engine(network, memory=memory)
+        self._memory = memory
+        self._made: Engine | None = None
+        self._precision = model.norm.weight.dtype
         self._under_way: dict[int, _Growing] = {}
+
+    @property
+    def _engine(self) -> Engine:
+        """Made when first needed: what trains the network may have changed its precision by then."""
+        if self._made is None:
+            self._precision = self._model.norm.weight.dtype
+            self._made = Engine(self._network(), memory=self._memory)
+        return self._made
+
+    @torch.no_grad()
+    def _network(self) -> Phi3:
+        if self.dtype == "same":
+            return _sharing(self._model)
+        network = _plain(self._model)
+        if self.dtype == "int8":
+            return quantize(network, "int8")
+        for parameter in network.parameters():  # not the rotary angles
+            parameter.data = parameter.data.bfloat16()
+        return network
 
     @torch.no_grad()
     def refresh(self) -> None:
         """Take the network's weights as they are now. What was computed with the old ones is forgotten."""
-        self._engine.update({} if self.dtype == "same" else plain_weights(self._model))
+        if self._made is None:
+            return
+        if self.dtype != "same":
+            self._made.update(plain_weights(self._model))
+        elif self._precision != self._model.norm.weight.dtype:
+            self._made = None
+        else:
+            self._made.update({})
 
     @property
     def busy(self) -> bool:
-        return self._engine.busy
+        """Whether an answer is still missing."""
+        return bool(self._under_way)
 
     def submit(self, wanted: Wanted) -> int:
         """Queue a request; its number comes back with its answers. Raises ValueError for what can never run."""
