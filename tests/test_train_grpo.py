@@ -18,7 +18,7 @@ from phiforge.model.lora import new_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Message, Problem
 from phiforge.train import groups, grpo, sft
-from phiforge.train.batches import Document
+from phiforge.train.batches import Batch, Document, hidden
 from phiforge.train.entropy import with_entropy
 from phiforge.train.groups import Prompt, Rebalance, Selection, advantages, balanced, lesson
 from phiforge.train.grpo import Settings, grpo_loss
@@ -27,12 +27,13 @@ from phiforge.train.lora import attach
 from phiforge.train.optim import Optimizer
 from phiforge.train.rewards import Rollout
 from phiforge.train.rollouts import Sampler, Wanted, plain_weights
+from phiforge.train.shared import Begun, Shared
 
 GOLDEN: list[dict[str, Any]] = json.loads((Path(__file__).parent / "golden/trl_losses.json").read_text())["rows"]
 CONFIG = replace(shrink(PRESETS["phi-4-mini-instruct"], vocab_size=16), pad_id=None)
 
 
-def network(seed: int = 0) -> Phi3:
+def fresh(seed: int = 0) -> Phi3:
     return Phi3(CONFIG).init_weights(torch.Generator().manual_seed(seed))
 
 
@@ -165,11 +166,33 @@ def test_settings_are_checked_and_the_temperature_is_annealed() -> None:
     assert Settings().temperature_at(99, 100) == 1.0
 
 
+def test_answers_that_share_their_prompt_are_what_they_are_alone(network: Any) -> None:
+    model = network(CONFIG)
+    chance = Random(0)
+    ids = lambda n: [chance.randrange(3, 16) for _ in range(n)]  # noqa: E731
+    groups = [Begun(ids(5), [ids(4), ids(1), ids(7)]), Begun(ids(3), [ids(2)]), Begun(ids(9), [ids(3), ids(8)])]
+    shared = Shared.of_groups(groups)
+    alone = Batch.of(Document([*p, *a], [0.0] * len(p) + [1.0] * len(a)) for p, said in groups for a in said)
+    taught = alone.weights > 0
+    assert torch.equal(shared.targets, alone.labels[taught])
+    assert shared.answers == (4, 1, 7, 2, 3, 8)
+    assert len(shared.tokens) < len(alone.tokens)
+    one, other = hidden(model, shared)[shared.rows], hidden(model, alone)[taught]
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    slope = torch.randn(one.shape, generator=torch.Generator().manual_seed(0))
+    weights = [p for name, p in model.named_parameters() if "lm_head" not in name]
+    found, expected = (torch.autograd.grad((x * slope).sum(), weights) for x in (one, other))
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3 * float(b.abs().max()))
+    with pytest.raises(ValueError, match="a group needs a prompt"):
+        Shared.of_groups([Begun([1], [[]])])
+
+
 # --- rollouts -----------------------------------------------------------------------------------------------------------
 
 
 def test_rollouts_see_the_weights_as_they_are_without_a_copy() -> None:
-    model = network()
+    model = fresh()
     sampler = Sampler(model, [2])
     wanted = [Wanted([3, 4, 5], 4, 6, seed=1, logprobs=True)]
     (before,) = sampler.answers(wanted)
@@ -190,7 +213,7 @@ def test_rollouts_see_the_weights_as_they_are_without_a_copy() -> None:
 
 
 def test_log_probabilities_are_of_the_temperature_sampled_at() -> None:
-    model = network(3)
+    model = fresh(3)
     ((answer,),) = Sampler(model, [2]).answers([Wanted([3, 4, 5], 1, 8, seed=1, temperature=0.5, logprobs=True)])
     ids = torch.tensor([3, 4, 5, *answer.ids])
     logp = (model(ids) / 0.5).log_softmax(-1)[2:-1].gather(-1, ids[3:, None]).squeeze(-1)
@@ -199,7 +222,7 @@ def test_log_probabilities_are_of_the_temperature_sampled_at() -> None:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
 def test_quantised_rollouts_follow_the_weights(dtype: Any) -> None:
-    model = network()
+    model = fresh()
     sampler = Sampler(model, [2], dtype=dtype)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -213,7 +236,7 @@ def test_quantised_rollouts_follow_the_weights(dtype: Any) -> None:
 
 
 def test_adapters_are_merged_for_quantised_rollouts() -> None:
-    model = network()
+    model = fresh()
     adapter = new_adapter(CONFIG, 4, modules=("q_proj", "down_proj"), generator=torch.Generator().manual_seed(0))
     whole = {name: p.detach().clone() for name, p in model.named_parameters()}
     attach(model, adapter)
@@ -253,13 +276,13 @@ def small_stage(model: Phi3, folder: Path, steps: int, **how: Any) -> Stage[grpo
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Phi3:
     """After SFT: right about a third of the time."""
-    model = network()
+    model = fresh()
     taught = [Document([3, 10 + n, 10 + (n + k) % 4, 2], [0.0, 0.0, 1.0, 1.0]) for n in range(4) for k in (0, 1, 2)]
     return train(model, sft.stage(taught, tokens=64, epochs=30), Optimizer(lr=3e-3), tmp_path_factory.mktemp("sft"))
 
 
 def copy(model: Phi3) -> Phi3:
-    other = network()
+    other = fresh()
     other.load_state_dict(model.state_dict())
     return other
 
@@ -317,7 +340,7 @@ def test_hard_prompts_are_sampled_again_and_easy_ones_dropped(start: Phi3, tmp_p
 
 
 def test_prompts_of_uniform_length_are_chosen_once(start: Phi3, tmp_path: Path) -> None:
-    sampler = Sampler(network(3), [2])
+    sampler = Sampler(fresh(3), [2])
     wanted: dict[str, Any] = {"group": 8, "longest": 12, "seed": 1}
     try:
         kept = groups.select(sampler, PROMPTS, tmp_path, Selection(rounds=2, spread=0.6), **wanted)

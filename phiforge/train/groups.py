@@ -57,7 +57,7 @@ class Group(Struct, frozen=True):
     kept: list[int]
     advantages: list[float]  # of those kept
     lesson: str
-    old: list[list[float]] = []  # of those kept that teach: log-probabilities when sampled, where they are needed
+    old: list[list[float]] = []  # an answer's log-probabilities before the policy moved, where they are needed
 
 
 def advantages(rewards: Sequence[float], eps: float = 1e-4) -> list[float]:

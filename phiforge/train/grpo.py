@@ -10,28 +10,22 @@ learns is then up to ahead * passes - 1 steps older than the one that sampled, w
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
-from random import Random
 from typing import Literal
 
-import msgspec
 import torch
 from msgspec import Struct
 from torch import Tensor
 
 from phiforge.model.phi3 import Phi3
-from phiforge.train.batches import Batch, Document, hidden, plan
-from phiforge.train.entropy import with_entropy
-from phiforge.train.groups import Group, Prompt, Rebalance, Sampling, row, sample
+from phiforge.train.groups import Group, Prompt, Rebalance
+from phiforge.train.lessons import Lessons, count, lessons_of, packed, referred, weighed
 from phiforge.train.loop import Stage
 from phiforge.train.rewards import Judge, Reward, by_verifier, load
-from phiforge.train.rollouts import RolloutDtype, Sampler, seed_of
-from phiforge.train.run_folder import RunFolder
+from phiforge.train.rollouts import RolloutDtype, Sampler
+from phiforge.train.rounds import Rounds
 
 MISMATCH = 2.0  # times at most that a token weighs for being likelier to the learner than to a quantised sampler
 
@@ -149,29 +143,6 @@ def grpo_loss(
 # --- the stage --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Lessons:
-    """A micro-batch: answers as documents and what each is worth above its group [n]; log-probabilities [T] when sampled
-    (None where the policy has not moved since), by the quantised sampler, and by the model that `beta` ties to. `also` are
-    sums for the log."""
-
-    batch: Batch
-    advantage: Tensor
-    temperature: float
-    old: Tensor | None = None
-    sampled: Tensor | None = None
-    reference: Tensor | None = None
-    also: dict[str, float] = field(default_factory=dict)
-
-
-class Round(Struct, frozen=True):
-    """Groups sampled by one policy for `ahead` steps, from step `first` on."""
-
-    first: int
-    temperature: float
-    parts: list[list[Group]]
-
-
 def stage(
     model: Phi3,
     prompts: Sequence[Prompt],
@@ -197,27 +168,28 @@ def stage(
         raise ValueError("there is no problem to learn from")
     sampler = Sampler(model, stop_ids, dtype=settings.rollout_dtype, memory=memory)
     start = deepcopy(model).eval().requires_grad_(False) if settings.beta and settings.tied_to == "start" else None
-    rounds = _Rounds(model, prompts, sampler, Path(folder), steps, settings, decode, reward or load("plain"), judge)
+    rounds = Rounds(model, prompts, sampler, Path(folder), steps, settings, decode, reward or load("plain"), judge)
 
     def of_step(step: int) -> list[Lessons]:
         found, age = rounds.of(step)
         part = found.parts[step % settings.ahead]
         rounds.log(step, age, found.temperature, part)
         batches = [
-            _lessons(some, prompts, found.temperature, aged=rounds.outlives)
-            for some in _packed(part, prompts, settings.tokens)
+            lessons_of(some, prompts, found.temperature, aged=rounds.outlives)
+            for some in packed(part, prompts, settings.tokens)
         ]
         if start is not None:
-            batches = [_referred(start, each) for each in batches]
+            batches = [referred(start, each) for each in batches]
         return _noted(batches, part, found.temperature, age, settings)
 
     def loss(policy: Phi3, lessons: Lessons) -> tuple[Tensor, dict[str, float]]:
-        now, entropy, lengths = _weighed(policy, lessons.batch, lessons.temperature)
+        now, entropy = weighed(policy, lessons.batch, lessons.temperature)
+        lengths = lessons.batch.answers
         old = now.detach() if lessons.old is None else lessons.old
         weight, sums = None, dict(lessons.also)
         if lessons.sampled is not None:
             weight = (old - lessons.sampled).exp().clamp(max=MISMATCH)
-            sums["mismatch"] = float((old - lessons.sampled).abs().mean()) * len(lengths)
+            sums["mismatch"] = float((old - lessons.sampled).abs().mean()) * count(lessons, settings.by_answer)
         value, more = grpo_loss(
             now, old, lessons.advantage, lengths, clip=settings.clip, beta=settings.beta, reference=lessons.reference,
             by_answer=settings.by_answer, entropy=entropy, gamma=settings.entropy, weight=weight,
@@ -228,175 +200,9 @@ def stage(
         steps=steps,
         batches=of_step,
         loss=loss,
-        count=lambda lessons: _count(lessons, settings.by_answer),
+        count=lambda lessons: count(lessons, settings.by_answer),
         tokens=lambda lessons: len(lessons.batch.tokens),
     )
-
-
-class _Rounds:
-    """Sampled groups, kept on disk as long as a checkpoint may need them again."""
-
-    def __init__(
-        self,
-        model: Phi3,
-        prompts: Sequence[Prompt],
-        sampler: Sampler,
-        folder: Path,
-        steps: int,
-        settings: Settings,
-        decode: Callable[[Sequence[int]], str],
-        reward: Reward,
-        judge: Judge,
-    ) -> None:
-        self.model, self.prompts, self.sampler, self.settings, self.steps = model, prompts, sampler, settings, steps
-        self.decode, self.reward, self.judge = decode, reward, judge
-        self.outlives = settings.ahead * settings.passes > 1  # whether a round serves more than one step
-        self._folder, self._run = folder / "rounds", RunFolder(folder)
-        self._groups = folder / "groups.jsonl"
-        self._begun = False
-        if self.outlives:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        self._last: Round | None = None
-
-    def of(self, step: int) -> tuple[Round, int]:
-        """The round that a step learns from, and how many steps ago it was sampled."""
-        age = step % (self.settings.ahead * self.settings.passes)
-        first = step - age
-        if self._last is None or self._last.first != first:
-            self._last = self._kept(first) or self._sampled(first)
-        return self._last, age
-
-    def _kept(self, first: int) -> Round | None:
-        file = self._folder / f"{first:08}.json"
-        return msgspec.json.decode(file.read_bytes(), type=Round) if file.exists() else None
-
-    def _sampled(self, first: int) -> Round:
-        """By the policy as it is: only ever asked for before step `first` has been taken."""
-        settings = self.settings
-        quantised = settings.rollout_dtype != "same"
-        temperature = settings.temperature_at(first, self.steps)
-        chosen: list[list[int]] = []
-        for step in range(first, first + settings.ahead):
-            chance = Random(f"{settings.seed} {step}")
-            chosen.append(chance.sample(range(len(self.prompts)), min(settings.prompts, len(self.prompts))))
-        self.sampler.refresh()
-        # A prompt that two steps of a round have drawn is sampled for each of them.
-        parts = [
-            sample(
-                self.sampler, self.prompts, some, self.decode, self.reward, self.judge,
-                Sampling(
-                    settings.group, settings.longest, temperature, seed_of(settings.seed, first + i), quantised,
-                    settings.rebalance,
-                ),
-            )
-            for i, some in enumerate(chosen)
-        ]  # fmt: skip
-        found = Round(first, temperature, parts)
-        if self.outlives:
-            found = msgspec.structs.replace(found, parts=[self._weighed(part, temperature) for part in parts])
-            file = self._folder / f"{first:08}.json"
-            partial = file.with_suffix(".part")
-            partial.write_bytes(msgspec.json.encode(found))
-            partial.replace(file)
-            self._forget(first)
-        return found
-
-    @torch.no_grad()
-    def _weighed(self, part: list[Group], temperature: float) -> list[Group]:
-        """With the log-probabilities that the policy gives its answers before it moves."""
-        old: dict[tuple[int, int], list[float]] = {}
-        for some in _packed(part, self.prompts, self.settings.tokens):
-            batch = Batch.of(_document(self.prompts, group, k) for group, k, _ in some)
-            now, _, lengths = _weighed(self.model, batch, temperature)
-            for (group, k, _), values in zip(some, now.split(lengths), strict=True):
-                old[group.prompt, k] = values.tolist()
-        return [
-            msgspec.structs.replace(group, old=[old[group.prompt, k] for k, _ in _taught(group)]) for group in part
-        ]
-
-    def _forget(self, first: int) -> None:
-        """Rounds that were over before the oldest checkpoint."""
-        checkpoints = self._run.checkpoints()
-        oldest = int(checkpoints[0].stem) if checkpoints else 0
-        for file in self._folder.glob("*.json"):
-            if int(file.stem) + self.settings.ahead * self.settings.passes <= min(oldest, first):
-                file.unlink()
-
-    def log(self, step: int, age: int, temperature: float, part: list[Group]) -> None:
-        """Say of each group what it taught. A resumed run first forgets what was said of steps it takes again."""
-        if not self._begun:
-            self._begun = True
-            lines = self._groups.read_bytes().splitlines(True) if self._groups.exists() else []
-            whole = [line for line in lines if line.endswith(b"\n")]
-            kept = [line for line in whole if msgspec.json.decode(line)["step"] <= step]
-            partial = self._groups.with_suffix(".part")
-            self._groups.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(b"".join(kept))
-            os.replace(partial, self._groups)
-        about = {"step": step + 1, "age": age, "temperature": round(temperature, 4)}
-        with self._groups.open("ab") as file:
-            file.writelines(
-                msgspec.json.encode(about | row(group, self.prompts[group.prompt].problem)) + b"\n" for group in part
-            )
-
-
-def _taught(group: Group) -> list[tuple[int, float]]:
-    """The answers of a group that teach something, with how much."""
-    pairs = zip(group.kept, group.advantages, strict=True)
-    return [(k, worth) for k, worth in pairs if worth and group.answers[k].ids]
-
-
-def _document(prompts: Sequence[Prompt], group: Group, k: int) -> Document:
-    prompt, answer = prompts[group.prompt].ids, group.answers[k].ids
-    return Document([*prompt, *answer], [0.0] * len(prompt) + [1.0] * len(answer))
-
-
-Taught = tuple[Group, int, float]  # a group, the place of an answer in it, and what that is worth
-
-
-def _packed(part: Sequence[Group], prompts: Sequence[Prompt], tokens: int) -> Iterator[list[Taught]]:
-    """All that teaches, in micro-batches; an answer that is longer than those is one by itself."""
-    all_of_it = [(group, k, worth) for group in part for k, worth in _taught(group)]
-    sizes = [len(prompts[group.prompt].ids) + len(group.answers[k].ids) for group, k, _ in all_of_it]
-    if all_of_it:
-        for numbers in plan(sizes, max(tokens, *sizes), 1, 0):
-            yield [all_of_it[i] for i in numbers]
-
-
-def _lessons(some: list[Taught], prompts: Sequence[Prompt], temperature: float, aged: bool) -> Lessons:
-    def tensor(values: list[list[float]]) -> Tensor | None:
-        return torch.tensor(list(chain.from_iterable(values))) if all(values) else None
-
-    old = [group.old[[k for k, _ in _taught(group)].index(at)] for group, at, _ in some] if aged else [[]]
-    return Lessons(
-        Batch.of(_document(prompts, group, k) for group, k, _ in some),
-        torch.tensor([worth for _, _, worth in some]),
-        temperature,
-        old=tensor(old),
-        sampled=tensor([group.answers[k].logprobs for group, k, _ in some]),
-    )
-
-
-def _weighed(model: Phi3, batch: Batch, temperature: float) -> tuple[Tensor, Tensor, list[int]]:
-    """Log-probabilities [T] and entropies [T] of a batch's answers at a temperature, and their lengths."""
-    taught = batch.weights > 0
-    states = hidden(model, batch)[taught]
-    now, entropy = with_entropy(
-        states / temperature if temperature != 1 else states, model.lm_head.weight, batch.labels[taught]
-    )
-    return now, entropy, [int(part.sum()) for part in taught.split(batch.lengths)]
-
-
-@torch.no_grad()
-def _referred(start: Phi3, lessons: Lessons) -> Lessons:
-    now, _, _ = _weighed(start, lessons.batch, lessons.temperature)
-    return Lessons(
-        lessons.batch, lessons.advantage, lessons.temperature, lessons.old, lessons.sampled, now, lessons.also
-    )
-
-
-def _count(lessons: Lessons, by_answer: bool) -> float:
-    return float(len(lessons.advantage) if by_answer else int((lessons.batch.weights > 0).sum()))
 
 
 def _noted(
@@ -412,6 +218,6 @@ def _noted(
         "length": sum(each.tokens for each in rollouts) / len(rollouts), "age": float(age),
         "taught": sum(group.lesson == "taught" for group in part) / len(part), "temperature": temperature,
     }  # fmt: skip
-    count = sum(_count(each, settings.by_answer) for each in batches)
-    batches[0].also.update({key: value * count for key, value in about.items()})
+    total = sum(count(each, settings.by_answer) for each in batches)
+    batches[0].also.update({key: value * total for key, value in about.items()})
     return batches
