@@ -297,3 +297,28 @@ def test_the_plan_of_phi_4_is_its_reports(capsys: pytest.CaptureFixture[str]) ->
 def test_a_plan_on_nothing_is_refused(word: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(RECIPES / "phi-4.toml"), "--plan", word, value]) == 1
     assert f"{word} {float(value):g}" in capsys.readouterr().err.replace(".0", "")
+
+
+def test_smoke_goes_through_every_stage(tmp_path: Path) -> None:
+    """`recipes/smoke.toml`, from nothing to GRPO, in a minute or two; a second run of it finds all done."""
+    recipe = msgspec.structs.replace(read_recipe(RECIPES / "smoke.toml"), out=str(tmp_path))
+    results = runs.run(recipe)
+    assert [each.kind for each in results] == ["pretrain", "midtrain", "sft", "distil", "dpo", "dpo", "grpo"]
+    for each in results[:3]:
+        assert (each.after.held_out or 9) < (each.before.held_out or 0)
+    pretraining, midtraining, tuning, *rest = results
+    assert pretraining.after.score is not None
+    assert pretraining.after.score.right > 0  # weekdays: one in seven is luck, and a random network has none
+    assert midtraining.after.retrieval.keys() == {"160", "320"}
+    assert all(each.documents > 0 for each in rest)
+    groups = [msgspec.json.decode(line) for line in (tmp_path / "7-grpo/groups.jsonl").read_bytes().splitlines()]
+    assert len(groups) == 6 * 16
+    assert {group["lesson"] for group in groups} <= {"taught", "all right", "all wrong", "all truncated", "unparsable"}
+    report = (tmp_path / "report.html").read_text()
+    assert all(f". {each.stage}</h2>" in report for each in results)
+    assert "<script" not in report
+    assert "http" not in report.replace("http-equiv", "")
+    assert checkpoint.load(tuning.model, dtype=torch.float32).config.context == 384
+    started = (tmp_path / "7-grpo/stage.json").stat().st_mtime_ns
+    assert runs.run(recipe) == results
+    assert (tmp_path / "7-grpo/stage.json").stat().st_mtime_ns == started

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import torch
@@ -14,33 +12,31 @@ from msgspec.structs import replace
 
 from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
-from phiforge.data import mixture
 from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
 from phiforge.model.lora import merge, new_adapter
 from phiforge.model.peft import load_adapter, save_adapter
 from phiforge.model.phi3 import Phi3
-from phiforge.records import Example, Problem
+from phiforge.records import Problem
 from phiforge.store.models import find
-from phiforge.train import dpo, groups, grpo, measure, midtrain, pivotal_run, pretrain, rewards, sft
+from phiforge.train import measure, midtrain
 from phiforge.train.loop import Stage as Work
-from phiforge.train.loop import Step, train
+from phiforge.train.loop import train
 from phiforge.train.lora import attach, detach
 from phiforge.train.measure import Measured, Result
-from phiforge.train.recipe import AnyStage, Dpo, Grpo, Midtrain, Pretrain, Reading, Recipe, Sft, Stage
-from phiforge.train.rollouts import Sampler
+from phiforge.train.recipe import AnyStage, Midtrain, Pretrain, Recipe
 from phiforge.train.run_folder import RunFolder
-
-Progress = Callable[[str, Step | None], None]
-"""`progress(what, step)`: what is done now, and in training which step is done."""
+from phiforge.train.work import Progress, Works
 
 
 class Course:
     """A recipe's stages, one after the other; `data` says where each source is."""
 
     def __init__(self, recipe: Recipe, data: dict[str, str], tokenizer: Tokenizer, progress: Progress) -> None:
-        self.recipe, self.data, self.tokenizer, self.progress = recipe, data, tokenizer, progress
-        self.format = ChatFormat.for_tokenizer(tokenizer, recipe.start.model or recipe.start.preset or None)
+        self.recipe, self.tokenizer, self.progress = recipe, tokenizer, progress
+        name = recipe.start.model or recipe.start.preset or "phi-nano"
+        self.format = ChatFormat.for_tokenizer(tokenizer, name)
+        self.works = Works(name, data, self.format, recipe.seed, progress)
         self._problems: list[Problem] | None = None
 
     def result(self, number: int) -> Result | None:
@@ -55,6 +51,7 @@ class Course:
         model = self._model(number)
         if isinstance(stage, Midtrain):
             model = _longer(model, stage)
+        made = self.works.made(stage, model, folder.path / "made")
         adapter = None
         if stage.lora:
             how, chance = stage.lora, torch.Generator().manual_seed(recipe.seed)
@@ -62,8 +59,7 @@ class Course:
             attach(model, adapter)
         else:
             _make_trainable(model)
-        self.progress(f"{stage.title}: reading", None)
-        work, about = self._work(stage, model, folder.path)
+        work, about = self.works.work(stage, model, made, folder.path)
         before = _kept(folder.path / "before.json", lambda: self._measure(model, stage, work))
         said = f"{number + 1}/{len(recipe.stage)} {stage.title}"
         train(
@@ -85,120 +81,6 @@ class Course:
         (folder.path / "stage.json").write_bytes(msgspec.json.encode(done))
         folder.clear_checkpoints()
         return done
-
-    # --- what a stage learns ---------------------------------------------------------------------------------------
-
-    def _work(self, stage: AnyStage, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
-        """The stage as the loop takes it, and what the result says of its data. `model` is as the stage begins."""
-        if isinstance(stage, Sft):
-            return self._sft(stage)
-        if isinstance(stage, Dpo):
-            return self._dpo(stage, model, folder)
-        if isinstance(stage, Grpo):
-            return self._grpo(stage, model, folder)
-        texts, kept, entries = self._texts(stage)
-        work = pretrain.stage(texts, length=stage.length, z=stage.z, held_out=kept, **self._reading(stage))
-        return work, {"documents": len(texts), "ledger": entries}
-
-    def _reading(self, stage: Reading) -> dict[str, Any]:
-        accumulate = max(1, stage.batch // stage.micro)
-        return {
-            "tokens": stage.micro, "accumulate": accumulate, "seed": self.recipe.seed, "held_out_every": stage.every
-        }  # fmt: skip
-
-    def _sft(self, stage: Sft) -> tuple[Work[Any], dict[str, Any]]:
-        found = [sft.document(self.format, row) for name in stage.sources for row in self._rows(name)]
-        fit = [each for each in found if len(each.ids) <= stage.length]
-        if not fit:
-            raise ValueError(f"stage {stage.title!r}: none of {len(found)} rows has at most {stage.length} tokens")
-        learnt, kept = _apart(fit, stage.held_out)
-        work = sft.stage(learnt, epochs=stage.epochs, held_out=kept, **self._reading(stage))
-        return work, {"documents": len(learnt), "too_long": len(found) - len(fit)}
-
-    def _dpo(self, stage: Dpo, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
-        found = self._pairs(stage, model, folder / "pairs")
-        fit = [pair for pair in found if sum(map(len, pair)) + len(pair.prompt) <= stage.length]
-        work = dpo.stage(
-            model, fit, folder, beta=stage.beta, tokens=stage.micro, epochs=stage.epochs,
-            accumulate=max(1, stage.batch // stage.micro), seed=self.recipe.seed, first=stage.first or None,
-        )  # fmt: skip
-        return work, {"documents": len(fit), "too_long": len(found) - len(fit)}
-
-    def _pairs(self, stage: Dpo, model: Phi3, folder: Path) -> list[dpo.Pair]:
-        """Made by the model as it is, or gone on with where a stopped search was."""
-        prompts = self._prompts(stage)[: stage.problems]
-        sampler = Sampler(model, self.format.stop_ids)
-        if stage.pairs == "pivotal":
-            pivotal_run.run(
-                sampler, prompts, self._decode, folder, stage.search,
-                progress=lambda cost: self.progress(
-                    f"{stage.title}: {cost.pairs} pairs from {cost.prompts} of {len(prompts)} problems", None
-                ),
-            )  # fmt: skip
-            found = pivotal_run.pairs(folder)
-        if not found:
-            raise ValueError(
-                f"stage {stage.title!r}: {len(prompts)} problems gave no pair; the model solves all or none of them: "
-                "take others, or more"
-            )
-        return found
-
-    def _grpo(self, stage: Grpo, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
-        prompts = self._prompts(stage)
-        how = stage.settings
-        if stage.select:
-            prompts = groups.select(
-                Sampler(model, self.format.stop_ids),
-                prompts,
-                folder,
-                stage.select,
-                group=how.group,
-                longest=how.longest,
-            )
-        reward = rewards.load(stage.reward, scale=stage.scale)
-        work = grpo.stage(
-            model, prompts, self._decode, self.format.stop_ids, folder, steps=stage.steps, reward=reward, settings=how
-        )
-        return work, {"documents": len(prompts)}
-
-    def _prompts(self, stage: Stage) -> list[groups.Prompt]:
-        """The data's problems that have a verifier, as the model reads them."""
-        found: list[groups.Prompt] = []
-        for row in (row for name in stage.sources for row in self._rows(name)):
-            if row.problem.verifier:
-                prompt = self.format.render(row.problem.messages, tools=row.problem.metadata.get("tools"))
-                opened = "<think>" if prompt.text.rstrip().endswith("<think>") else ""
-                found.append(groups.Prompt(prompt.ids, row.problem, opened))
-        if not found:
-            raise ValueError(f"stage {stage.title!r}: its data has no problem with a verifier")
-        Random(f"prompts {self.recipe.seed}").shuffle(found)
-        return found
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(ids, skip_special=False)
-
-    def _texts(self, stage: Pretrain | Midtrain) -> tuple[list[array[int]], list[array[int]], list[mixture.Entry]]:
-        """Texts to learn, in the mixture's order, those to measure on, and the ledger."""
-        learnt: dict[str, list[array[int]]] = {}
-        kept: list[array[int]] = []
-        for name in stage.sources:
-            learnt[name], aside = _apart(pretrain.read(self.data[name], self.tokenizer), stage.held_out)
-            kept += aside
-        shares, tokens = stage.mix, stage.tokens
-        if not shares:
-            sizes = {name: sum(map(len, each)) for name, each in learnt.items()}
-            tokens = round(stage.epochs * sum(sizes.values()))
-            shares = {name: size / sum(sizes.values()) for name, size in sizes.items()}
-        if isinstance(stage, Midtrain) and stage.long:
-            rows = [row for name in stage.sources for row in self._learnt_rows(name)]
-            size = round(stage.long * tokens)
-            learnt["long"] = midtrain.books(rows, self.tokenizer, stage.length, size, self.recipe.seed)
-            shares = {name: share * (1 - stage.long) for name, share in shares.items()} | {"long": stage.long}
-        texts, entries = pretrain.mixed(learnt, shares, tokens, self.recipe.seed)
-        return texts, kept, entries
-
-    def _rows(self, name: str) -> list[Example]:
-        return list(mixture.rows(self.data[name]))
 
     # --- the model a stage starts from -------------------------------------------------------------------------------
 
@@ -249,12 +131,9 @@ class Course:
         assert asked
         if self._problems is None:
             learnt = {name for stage in self.recipe.stage for name in stage.sources}
-            seen = {measure.question(row.problem) for name in learnt for row in self._learnt_rows(name)}
-            self._problems = measure.unseen(self._rows(asked.data), seen, asked.problems)
+            seen = {measure.question(row.problem) for name in learnt for row in self.works.learnt_rows(name)}
+            self._problems = measure.unseen(self.works.rows(asked.data), seen, asked.problems)
         return self._problems
-
-    def _learnt_rows(self, name: str) -> list[Example]:
-        return [] if any(file.suffix == ".txt" for file in mixture.files(self.data[name])) else self._rows(name)
 
 
 def _kept(file: Path, make: Callable[[], Measured]) -> Measured:
@@ -264,16 +143,6 @@ def _kept(file: Path, make: Callable[[], Measured]) -> Measured:
         file.with_suffix(".part").write_bytes(made)
         file.with_suffix(".part").replace(file)
     return msgspec.json.decode(file.read_bytes(), type=Measured)
-
-
-T = TypeVar("T")
-
-
-def _apart(items: Sequence[T], share: float) -> tuple[list[T], list[T]]:
-    """Those to learn and those to measure on: every so-many-th, the first ones not among them."""
-    every = max(2, round(1 / share)) if share else 0
-    kept = list(items[every - 1 :: every]) if every else []
-    return [each for i, each in enumerate(items) if not every or i % every != every - 1], kept
 
 
 def _longer(model: Phi3, stage: Midtrain) -> Phi3:

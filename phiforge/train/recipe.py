@@ -31,7 +31,8 @@ from msgspec.structs import replace
 from phiforge.data import mixture
 from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.store.models import find
-from phiforge.train import groups, grpo, pivotal
+from phiforge.train import distil, groups, grpo, pivotal
+from phiforge.train import pairs as pairing
 from phiforge.train.optim import Optimizer
 from phiforge.train.pretrain import nano
 
@@ -162,12 +163,27 @@ class Sft(Reading, tag="sft", frozen=True, forbid_unknown_fields=True, kw_only=T
     """Chats, of which the assistant's words are learnt."""
 
 
+class Distil(Reading, tag="distil", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From a `teacher`: a model, an endpoint, or (if empty) the model itself as it is. "answers": its right answers to the data's
+    problems are learnt as in SFT. "chances": the data's rows are learnt by what the teacher, of the same vocabulary, would have
+    written with which chance: `share` parts of its distribution at `temperature`, of its `top_k` likeliest words (0: of all),
+    the rest cross-entropy."""
+
+    teacher: str = ""
+    problems: int = 0  # of the data, for answers; 0 for all
+    learn: Literal["answers", "chances"] = "answers"
+    sampled: distil.Sampled = distil.Sampled()
+    share: float = 0.9
+    temperature: float = 1.0
+    top_k: int = 0
+
+
 class Dpo(Stage, tag="dpo", frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Pairs of answers, made from `problems` of the data by the model as it is: tokens that a `pivotal` search finds, right and
-    wrong `rollouts`, or answers that a `judged` comparison prefers. Pairs longer than `length` together are left out; `first`
-    keeps the beginnings of answers."""
+    wrong `rollouts`, answers that the model `judge` prefers among this one's and those of `others`, or `refusals` of what the
+    model hardly knows. Pairs longer than `length` together are left out; `first` keeps the beginnings of answers."""
 
-    pairs: Literal["pivotal", "rollouts", "judged"] = "pivotal"
+    pairs: Literal["pivotal", "rollouts", "judged", "refusals"] = "pivotal"
     problems: int = 100
     beta: float = 0.1
     first: int = 0
@@ -175,6 +191,11 @@ class Dpo(Stage, tag="dpo", frozen=True, forbid_unknown_fields=True, kw_only=Tru
     batch: int = 8192
     length: int = 2048
     search: pivotal.Settings = pivotal.Settings()
+    rolled: pairing.Rolled = pairing.Rolled()
+    judged: pairing.Judged = pairing.Judged()
+    refusals: pairing.Refusals = pairing.Refusals()
+    judge: str = ""
+    others: list[str] = []
 
 
 class Grpo(Stage, tag="grpo", frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -188,7 +209,7 @@ class Grpo(Stage, tag="grpo", frozen=True, forbid_unknown_fields=True, kw_only=T
     select: groups.Selection | None = None
 
 
-AnyStage = Pretrain | Midtrain | Sft | Dpo | Grpo
+AnyStage = Pretrain | Midtrain | Sft | Distil | Dpo | Grpo
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -271,6 +292,10 @@ def _check_stage(stage: AnyStage) -> None:
         ]
     else:
         rules += [("data", bool(stage.data), "the names of problems to learn from")]
+    if isinstance(stage, Distil):
+        rules += [
+            ("teacher", bool(stage.teacher) or stage.learn == "answers", "a model: its own chances teach it nothing")
+        ]
     if isinstance(stage, Dpo):
         rules += [
             ("length", stage.length <= stage.micro, "at most `micro`"),

@@ -24,9 +24,10 @@ from phiforge.lm.sources import open_source
 from phiforge.store.models import find
 from phiforge.train import report
 from phiforge.train import tokenizer as vocabulary
-from phiforge.train.course import Course, Progress
+from phiforge.train.course import Course
 from phiforge.train.measure import Result
 from phiforge.train.recipe import Data, Recipe
+from phiforge.train.work import Progress
 
 
 def run(recipe: Recipe, progress: Progress = lambda *_: None) -> list[Result]:

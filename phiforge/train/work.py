@@ -1,0 +1,209 @@
+"""What each kind of stage learns: from a recipe's words to batches and a loss, as the loop takes them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+import torch
+from msgspec.structs import replace
+
+from phiforge.chat.format import ChatFormat
+from phiforge.data import mixture
+from phiforge.lm import open_model
+from phiforge.lm.local import LocalModel
+from phiforge.lm.sources import open_source
+from phiforge.model import checkpoint
+from phiforge.model.phi3 import Phi3
+from phiforge.records import Example
+from phiforge.store.models import find
+from phiforge.train import distil, dpo, groups, grpo, midtrain, pairs, pivotal_run, pretrain, rewards, sft
+from phiforge.train.asking import Account
+from phiforge.train.batches import Document
+from phiforge.train.loop import Stage as Work
+from phiforge.train.loop import Step
+from phiforge.train.recipe import AnyStage, Distil, Dpo, Grpo, Midtrain, Pretrain, Reading, Sft, Stage
+from phiforge.train.rollouts import Sampler
+
+Progress = Callable[[str, Step | None], None]
+"""`progress(what, step)`: what is done now, and in training which step is done."""
+
+
+class Works:
+    """A recipe's data, as its stages learn from it. `data` says where each source is, `name` whose chat format it is."""
+
+    def __init__(self, name: str, data: dict[str, str], format: ChatFormat, seed: int, progress: Progress) -> None:
+        self.name, self.data, self.format, self.seed, self.progress = name, data, format, seed, progress
+        self.tokenizer = format.tokenizer
+
+    def made(self, stage: AnyStage, model: Phi3, folder: Path) -> list[Any]:
+        """What a stage learns from that a model makes first: pairs, or a teacher's answers. Goes on with what is there."""
+        if isinstance(stage, Dpo):
+            return self._pairs(stage, model, folder)
+        if isinstance(stage, Distil) and stage.learn == "answers":
+            problems = [prompt.problem for prompt in self._prompts(stage)][: stage.problems or None]
+            own = LocalModel(model, self.tokenizer, name=self.name) if not stage.teacher else None
+            with own or open_model(stage.teacher) as teacher:
+                distil.sample(teacher, problems, folder, stage.sampled, progress=self._counting(stage))
+            return list(mixture.rows(str(folder / "examples.jsonl")))
+        return []
+
+    def work(self, stage: AnyStage, model: Phi3, made: list[Any], folder: Path) -> tuple[Work[Any], dict[str, Any]]:
+        """The stage as the loop takes it, and what the result says of its data. `model` is as the stage begins."""
+        self.progress(f"{stage.title}: reading", None)
+        if isinstance(stage, Sft):
+            return self._sft(stage, [row for name in stage.sources for row in self.rows(name)])
+        if isinstance(stage, Distil):
+            return self._sft(stage, made) if stage.learn == "answers" else self._chances(stage, model, folder)
+        if isinstance(stage, Dpo):
+            return self._dpo(stage, model, made, folder)
+        if isinstance(stage, Grpo):
+            return self._grpo(stage, model, folder)
+        texts, kept, entries = self._texts(stage)
+        work = pretrain.stage(texts, length=stage.length, z=stage.z, held_out=kept, **self._reading(stage))
+        return work, {"documents": len(texts), "ledger": entries}
+
+    def _reading(self, stage: Reading) -> dict[str, Any]:
+        accumulate = max(1, stage.batch // stage.micro)
+        return {
+            "tokens": stage.micro, "accumulate": accumulate, "seed": self.seed, "held_out_every": stage.every
+        }  # fmt: skip
+
+    def _sft(self, stage: Reading, rows: Sequence[Example]) -> tuple[Work[Any], dict[str, Any]]:
+        learnt, kept, too_long = self._chats(stage, rows)
+        work = sft.stage(learnt, epochs=stage.epochs, held_out=kept, **self._reading(stage))
+        return work, {"documents": len(learnt), "too_long": too_long}
+
+    def _chats(self, stage: Reading, rows: Sequence[Example]) -> tuple[list[Document], list[Document], int]:
+        """Rows as the model reads them: those to learn, those to measure on, and how many were too long."""
+        found = [sft.document(self.format, row) for row in rows]
+        fit = [each for each in found if len(each.ids) <= stage.length]
+        if not fit:
+            raise ValueError(f"stage {stage.title!r}: none of {len(found)} rows has at most {stage.length} tokens")
+        return *_apart(fit, stage.held_out), len(found) - len(fit)
+
+    def _chances(self, stage: Distil, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
+        rows = [row for name in stage.sources for row in self.rows(name)]
+        learnt, _, too_long = self._chats(replace(stage, held_out=0.0), rows)
+        source = open_source(find(stage.teacher))
+        teacher = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
+        how = self._reading(stage)
+        work = distil.stage(
+            teacher, model, learnt, folder, tokens=how["tokens"], epochs=stage.epochs, accumulate=how["accumulate"],
+            seed=how["seed"], temperature=stage.temperature, mix=stage.share, top_k=stage.top_k,
+        )  # fmt: skip
+        return work, {"documents": len(learnt), "too_long": too_long}
+
+    def _dpo(self, stage: Dpo, model: Phi3, found: list[dpo.Pair], folder: Path) -> tuple[Work[Any], dict[str, Any]]:
+        fit = [pair for pair in found if sum(map(len, pair)) + len(pair.prompt) <= stage.length]
+        if not fit:
+            raise ValueError(
+                f"stage {stage.title!r}: {stage.problems} problems gave no pair that fits ({len(found)} are too long); a model "
+                "that solves all or none of them gives none: take others, or more"
+            )
+        work = dpo.stage(
+            model, fit, folder, beta=stage.beta, tokens=stage.micro, epochs=stage.epochs,
+            accumulate=max(1, stage.batch // stage.micro), seed=self.seed, first=stage.first or None,
+        )  # fmt: skip
+        return work, {"documents": len(fit), "too_long": len(found) - len(fit)}
+
+    def _pairs(self, stage: Dpo, model: Phi3, folder: Path) -> list[dpo.Pair]:
+        """Made by the model as it is, or gone on with where a stopped search was."""
+        prompts = self._prompts(stage)[: stage.problems]
+        if stage.pairs == "pivotal":
+            pivotal_run.run(
+                Sampler(model, self.format.stop_ids), prompts, self._decode, folder, stage.search,
+                progress=lambda cost: self.progress(
+                    f"{stage.title}: {cost.pairs} pairs from {cost.prompts} of {len(prompts)} problems", None
+                ),
+            )  # fmt: skip
+            return pivotal_run.pairs(folder)
+        problems, said = [prompt.problem for prompt in prompts], self._counting(stage)
+        with LocalModel(model, self.tokenizer, name=self.name) as own, ExitStack() as opened:
+            if stage.pairs == "rollouts":
+                pairs.rolled(own, problems, folder, stage.rolled, progress=said)
+            elif stage.pairs == "refusals":
+                pairs.refusals(own, problems, folder, stage.refusals, progress=said)
+            else:
+                judge, *others = (opened.enter_context(open_model(name)) for name in (stage.judge, *stage.others))
+                candidates = [pairs.Candidates(own, 0.7), pairs.Candidates(own, 1.0), *map(pairs.Candidates, others)]
+                pairs.judged(candidates, judge, problems, folder, stage.judged, progress=said)
+        return [pairs.tokens(self.format, each) for each in pairs.read(folder)]
+
+    def _counting(self, stage: Stage) -> Callable[[Account], None]:
+        return lambda account: self.progress(f"{stage.title}: {account.kept} from {account.problems} problems", None)
+
+    def _grpo(self, stage: Grpo, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
+        prompts = self._prompts(stage)
+        how = stage.settings
+        if stage.select:
+            prompts = groups.select(
+                Sampler(model, self.format.stop_ids),
+                prompts,
+                folder,
+                stage.select,
+                group=how.group,
+                longest=how.longest,
+            )
+        reward = rewards.load(stage.reward, scale=stage.scale)
+        work = grpo.stage(
+            model, prompts, self._decode, self.format.stop_ids, folder, steps=stage.steps, reward=reward, settings=how
+        )
+        return work, {"documents": len(prompts)}
+
+    def _prompts(self, stage: Stage) -> list[groups.Prompt]:
+        """The data's problems that have a verifier, as the model reads them."""
+        found: list[groups.Prompt] = []
+        for row in (row for name in stage.sources for row in self.rows(name)):
+            if row.problem.verifier:
+                prompt = self.format.render(row.problem.messages, tools=row.problem.metadata.get("tools"))
+                opened = "<think>" if prompt.text.rstrip().endswith("<think>") else ""
+                found.append(groups.Prompt(prompt.ids, row.problem, opened))
+        if not found:
+            raise ValueError(f"stage {stage.title!r}: its data has no problem with a verifier")
+        Random(f"prompts {self.seed}").shuffle(found)
+        return found
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special=False)
+
+    def _texts(self, stage: Pretrain | Midtrain) -> tuple[list[array[int]], list[array[int]], list[mixture.Entry]]:
+        """Texts to learn, in the mixture's order, those to measure on, and the ledger."""
+        learnt: dict[str, list[array[int]]] = {}
+        kept: list[array[int]] = []
+        for name in stage.sources:
+            learnt[name], aside = _apart(pretrain.read(self.data[name], self.tokenizer), stage.held_out)
+            kept += aside
+        shares, tokens = stage.mix, stage.tokens
+        if not shares:
+            sizes = {name: sum(map(len, each)) for name, each in learnt.items()}
+            tokens = round(stage.epochs * sum(sizes.values()))
+            shares = {name: size / sum(sizes.values()) for name, size in sizes.items()}
+        if isinstance(stage, Midtrain) and stage.long:
+            rows = [row for name in stage.sources for row in self.learnt_rows(name)]
+            size = round(stage.long * tokens)
+            learnt["long"] = midtrain.books(rows, self.tokenizer, stage.length, size, self.seed)
+            shares = {name: share * (1 - stage.long) for name, share in shares.items()} | {"long": stage.long}
+        texts, entries = pretrain.mixed(learnt, shares, tokens, self.seed)
+        return texts, kept, entries
+
+    def rows(self, name: str) -> list[Example]:
+        return list(mixture.rows(self.data[name]))
+
+    def learnt_rows(self, name: str) -> list[Example]:
+        """The rows of a source; none of one that holds texts."""
+        return [] if any(file.suffix == ".txt" for file in mixture.files(self.data[name])) else self.rows(name)
+
+
+T = TypeVar("T")
+
+
+def _apart(items: Sequence[T], share: float) -> tuple[list[T], list[T]]:
+    """Those to learn and those to measure on: every so-many-th, the first ones not among them."""
+    every = max(2, round(1 / share)) if share else 0
+    kept = list(items[every - 1 :: every]) if every else []
+    return [each for i, each in enumerate(items) if not every or i % every != every - 1], kept
