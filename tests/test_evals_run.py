@@ -25,8 +25,8 @@ from phiforge.evals import task as registry
 from phiforge.evals.data import data_folder, load, problems
 from phiforge.evals.grade import Graders, grade, refuses
 from phiforge.evals.log import Item, Log, Run, read_items, read_run
-from phiforge.evals.outcome import headline
 from phiforge.evals.run import Options, execute, plan
+from phiforge.evals.summary import summarise
 from phiforge.lm.local import LocalModel
 from phiforge.lm.remote import EndpointError, RemoteModel
 from phiforge.lm.scoring import cut
@@ -80,7 +80,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def measure(name: str, lm: Any, sets: Path, out: Path, **options: Any) -> tuple[Run, list[Item]]:
-    chosen = Options(**options)
+    chosen = Options(**{"unpinned": True} | options)
     run = execute(plan(name, lm, sets, chosen), lm, out, chosen)
     return run, read_items(out)
 
@@ -123,7 +123,7 @@ def test_choices_are_weighed_as_the_network_weighs_them(
 
 
 def test_perplexity_is_that_of_every_token_after_those_before_it(lm: LocalModel, sets: Path, tmp_path: Path) -> None:
-    run, items = measure("perplexity", lm, sets, tmp_path)
+    _, items = measure("perplexity", lm, sets, tmp_path)
     assert [item.subset for item in items] == ["a", "b"]
     for item in items:
         ids = lm.tokenizer.encode(item.prompt)
@@ -134,9 +134,10 @@ def test_perplexity_is_that_of_every_token_after_those_before_it(lm: LocalModel,
         assert item.measures["logprob"] == pytest.approx(expected, rel=1e-5)
         assert item.measures["tokens"] == len(ids)
         assert item.measures["bytes"] == len(item.prompt.encode())
-    head = headline(run, items)
     total = sum(i.measures["logprob"] for i in items)
-    assert head.value == pytest.approx(-total / math.log(2) / sum(i.measures["bytes"] for i in items))
+    assert summarise(tmp_path).value.value == pytest.approx(
+        -total / math.log(2) / sum(i.measures["bytes"] for i in items)
+    )
     assert "".join(i.prompt for i in items) == "".join((sets / f"docs_corpus/{n}.txt").read_text() for n in "ab")
 
 
@@ -247,9 +248,9 @@ def test_how_answers_end_is_told_apart(endpoint: Server, sets: Path, tmp_path: P
     assert (items[2].response, items[2].score) == ("", 0.0)
     assert "too long" in items[8].reason
     assert items[4].finish == "length"
-    head = headline(run, items)
-    assert head.text == "33.3% right of 12"
-    assert sum(head.outcomes.values()) == 12
+    told = summarise(tmp_path)
+    assert told.value.value == pytest.approx(4 / 12)
+    assert sum(told.outcomes.values()) == 12
 
 
 def test_an_endpoint_that_fails_stops_the_run_and_costs_no_item(endpoint: Server, sets: Path, tmp_path: Path) -> None:
@@ -335,7 +336,8 @@ def test_a_killed_run_ends_like_one_that_was_not(
     model_folder: Path, sets: Path, tmp_path: Path, task: str, kills: int
 ) -> None:
     def command(out: Path) -> list[str]:
-        words = ["eval", task, "-m", str(model_folder), "--dtype", "float32", "--data", str(sets), "--out", str(out)]
+        words = ["eval", task, "-m", str(model_folder), "--dtype", "float32", "--data", str(sets), "--unpinned"]
+        words += ["--out", str(out)]
         more = ["-t", "1", "--max-tokens", "60", "--repeats", "3", "--at-once", "3"] if task == "gsm8k" else []
         return [sys.executable, "-m", "phiforge.cli.main", *words, *more]
 
@@ -431,7 +433,8 @@ def test_data_that_is_pinned_must_be_the_same(sets: Path) -> None:
     pinned = type(source)(folder="gsm8k", files="test.jsonl", sha256=found.sha256)
     assert load(pinned, sets).pinned
     with pytest.raises(ValueError, match="is not the data this task was written for"):
-        load(type(source)(folder="gsm8k", files="train.jsonl", sha256=found.sha256), sets)
+        load(registry.get("gsm8k").data["train"], sets)
+    assert not load(registry.get("gsm8k").data["train"], sets, unpinned=True).pinned
 
 
 def test_the_folder_of_data_is_named_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,6 +450,8 @@ def test_mmlu_and_gsm8k_read_the_published_files() -> None:
     mmlu, gsm8k = registry.get("mmlu"), registry.get("gsm8k")
     there = problems(mmlu, load(mmlu.data["test"], SHARED), "test")
     assert (len(there), len({p.metadata["subset"] for p in there})) == (570, 57)
+    assert load(gsm8k.data["train"], SHARED).pinned
+    assert load(mmlu.data["dev"], SHARED).pinned
     train = problems(gsm8k, load(gsm8k.data["train"], SHARED), "train")
     assert len(train) == 7473
     for each in train[::500]:

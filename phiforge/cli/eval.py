@@ -28,6 +28,7 @@ EPILOG = """\
   phiforge eval list                     tasks, their protocols and where their data comes from
   phiforge eval mmlu gsm8k -m MODEL      measure; one folder a task under --out
   phiforge eval phi4 -m MODEL            every task of the Phi-4 report's table whose data is there
+  phiforge eval report RUN...            figures with intervals, costs, beside what is published
   phiforge eval compare RUN RUN          two models on the same items, paired
   phiforge eval view RUN...              one HTML file to read logs in
 
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument(
-        "what", nargs="+", metavar="TASK", help="tasks, or NAME:PART of one; or list, phi4, compare, view"
+        "what", nargs="+", metavar="TASK", help="tasks, or NAME:PART of one; or list, phi4, report, compare, view"
     )
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -67,9 +68,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("data, budget, log")
     where.add_argument("--data", metavar="FOLDER", type=Path, help="the folder of data sets")
     where.add_argument("--hub", action="store_true", help="download what is missing, through the package datasets")
+    where.add_argument("--unpinned", action="store_true", help="take data that is not what the task was written for")
     where.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
     where.add_argument("--max-tokens-total", type=int, metavar="N", help="stop after so many, read and written")
     where.add_argument("--out", metavar="FOLDER", type=Path, help="of the logs (default: evals/MODEL); or view's file")
+    where.add_argument(
+        "--flagged", metavar="FILE", type=Path, help="ids of contaminated items: figures with and without"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON, and no progress")
 
 
@@ -82,12 +87,18 @@ def run(args: argparse.Namespace) -> int:
         return _compare(args, rest)
     if first == "view":
         return _view(args, rest)
+    if first == "report":
+        if not rest:
+            raise WrongWords("report takes one log or more")
+        _report(args, [Path(word) for word in rest], [])
+        return 0
     return _measure(args)
 
 
 def _measure(args: argparse.Namespace) -> int:
     from phiforge.evals import task as registry
     from phiforge.evals.data import data_folder
+    from phiforge.evals.log import read_items
 
     tasks = list(dict.fromkeys(name for word in args.what for name in (PHI4 if word == "phi4" else (word,))))
     phi4 = "phi4" in args.what
@@ -115,7 +126,7 @@ def _measure(args: argparse.Namespace) -> int:
         lm.close()
         if judge is not None:
             judge.close()
-    _report(args, runs, missing)
+    _report(args, [place for _, place in runs if read_items(place)], missing)
     return 0 if runs and all(each.finished for each, _ in runs) else 1
 
 
@@ -146,24 +157,28 @@ def _one(
     return done, place
 
 
-def _report(args: argparse.Namespace, runs: list[tuple[Run, Path]], missing: list[str]) -> None:
+def _report(args: argparse.Namespace, folders: list[Path], missing: list[str]) -> None:
+    """Print what the logs come to: tables for people, a summary a line for machines."""
     import msgspec
 
-    from phiforge.evals.log import read_items
-    from phiforge.evals.outcome import headline
+    from phiforge.evals.log import read_run
+    from phiforge.evals.report import show, text
+    from phiforge.evals.summary import read_flags, summarise
 
-    for run, place in runs:
-        items = read_items(place)
-        head = headline(run, items)
-        if args.json:
-            told = {"run": run, "log": str(place), "headline": head}
-            print(msgspec.json.encode(told).decode())
-            continue
-        words = [f"{run.task}{':' + run.part if run.part else ''}", run.protocol, head.text]
-        if head.outcomes:
-            words.append(", ".join(f"{n} {outcome}" for outcome, n in head.outcomes.items()))
-        words += [f"stopped: {run.stopped}"] if run.stopped else []
-        print(f"{'  '.join(words)}\n  {place}")
+    summaries = []
+    for folder in folders:
+        run = read_run(folder)
+        flagged = read_flags(args.flagged, run.task, run.data.split) if args.flagged else None
+        summaries.append(summarise(folder, flagged))
+    if args.json:
+        for each in summaries:
+            print(msgspec.json.encode(each).decode())
+    elif summaries and sys.stdout.isatty():
+        show(summaries)
+    elif summaries:
+        print(text(summaries), end="")
+    if not args.json:
+        print(*(f"log: {folder}" for folder in folders), sep="\n")
     for each in missing:
         print(f"left out: {each}", file=sys.stderr)
 
@@ -209,7 +224,9 @@ def _compare(args: argparse.Namespace, words: list[str]) -> int:
         raise WrongWords(f"compare takes two logs, not {len(words)}")
     import msgspec
 
-    found = import_module("phiforge.evals.compare").compare(Path(words[0]), Path(words[1]))
+    from phiforge.evals.compare import compare
+
+    found = compare(Path(words[0]), Path(words[1]))
     print(msgspec.json.encode(found).decode() if args.json else found.text())
     return 0
 
@@ -237,6 +254,7 @@ def _options(args: argparse.Namespace) -> Options:
         max_new_tokens=args.max_tokens,
         shots=args.shots,
         adapter=args.adapter.resolve().name if args.adapter else None,
+        unpinned=args.unpinned,
         minutes=args.minutes,
         max_tokens=args.max_tokens_total,
         at_once=args.at_once,

@@ -57,6 +57,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_new_tokens: int | None = None
     shots: int | None = None
     adapter: str | None = None
+    unpinned: bool = False
     minutes: float | None = None
     max_tokens: int | None = None
     at_once: int | None = None
@@ -102,12 +103,12 @@ def plan(
         raise ValueError(f"{name} has no split {split!r}: it has {', '.join(task.data)}")
     source = task.data[split]
     made = options.limit or 0 if isinstance(source, Made) else 0
-    loaded = sets.load(source, folder, hub=hub, part=part, seed=options.seed, n=made)
+    loaded = sets.load(source, folder, hub=hub, unpinned=options.unpinned, part=part, seed=options.seed, n=made)
     there = sets.problems(task, loaded, split, part)
     chosen = there if isinstance(source, Made) else _sample(there, options.limit, options.seed)
     if not chosen:
         raise ValueError(f"{name}: {loaded.where} has no items")
-    examples = _examples(task, protocol, chosen, folder, hub)
+    examples = _examples(task, protocol, chosen, folder, hub=hub, unpinned=options.unpinned)
     work = [
         Work(problem, repeat, shown)
         for problem, shown in zip(chosen, examples, strict=True)
@@ -278,7 +279,7 @@ def _sample(problems: list[Problem], limit: int | None, seed: int) -> list[Probl
 
 
 def _examples(
-    task: Task, protocol: Protocol, problems: list[Problem], folder: Path, hub: bool
+    task: Task, protocol: Protocol, problems: list[Problem], folder: Path, *, hub: bool, unpinned: bool
 ) -> list[Sequence[Problem]]:
     """The worked examples of each problem: the protocol's own, or the first of its subset in the task's `shots` split."""
     if not protocol.shots or protocol.kind == "perplexity":
@@ -287,7 +288,7 @@ def _examples(
     if own:
         pool = list(own)
     elif task.shots:
-        loaded = sets.load(task.data[task.shots], folder, hub=hub)
+        loaded = sets.load(task.data[task.shots], folder, hub=hub, unpinned=unpinned)
         pool = sets.problems(task, loaded, task.shots)
     else:
         raise ValueError(f"{task.name} has no worked examples, and {protocol.shots} were asked for")

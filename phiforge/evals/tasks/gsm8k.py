@@ -32,7 +32,10 @@ def boxed(problem: Problem) -> str:
 TASK = Task(
     data={
         "test": Files(folder="gsm8k", files="test.jsonl", hub="openai/gsm8k", config="main", get=GET),
-        "train": Files(folder="gsm8k", files="train.jsonl", hub="openai/gsm8k", config="main", split="train", get=GET),
+        "train": Files(
+            folder="gsm8k", files="train.jsonl", sha256="17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465",
+            hub="openai/gsm8k", config="main", split="train", get=GET,
+        ),
     },
     item=item,
     shots="train",

@@ -38,7 +38,8 @@ def simple_evals(problem: Problem) -> str:
 TASK = Task(
     data={
         "test": Files(folder="mmlu", files="test*/*.csv", hub="cais/mmlu", config="all", get=GET),
-        "dev": Files(folder="mmlu", files="dev/*.csv", hub="cais/mmlu", config="all", split="dev", get=GET),
+        "dev": Files(folder="mmlu", files="dev/*.csv", hub="cais/mmlu", config="all", split="dev", get=GET,
+                     sha256="2dd8eb13a2f36076b343d8773a57a4e8d2de8e55172793ae316de72fe8209e03"),
     },
     item=item,
     shots="dev",
