@@ -105,12 +105,11 @@ def _whole(summary: Summary) -> RenderableType:
         best = ("pass@k", "all of k") if run.metric == "right" else ("best of k", "worst of k")
         parts += [Text(), _table(("k", best[0], "majority@k", best[1]), rows)]
     if (spread := summary.spread) is not None:
+        mean, low, high = 100 * spread.mean, 100 * spread.low, 100 * spread.high
         parts.append(
             Text(
-                "\n"
-                f"{spread.runs} runs over the items: {100 * spread.mean:.1f} % on the mean, {100 * spread.low:.1f} to {100 * spread.high:.1f}; "
-                f"standard deviation {100 * spread.between:.1f} points between runs, {100 * spread.within:.1f} expected of "
-                "sampling alone"
+                f"\n{spread.runs} runs over the items: {mean:.1f} % on the mean, {low:.1f} to {high:.1f}; standard deviation "
+                f"{100 * spread.between:.1f} points between runs, {100 * spread.within:.1f} expected of sampling alone"
             )
         )
     if summary.subsets:
@@ -200,7 +199,7 @@ def _compared(found: Comparison) -> RenderableType:
     parts: list[RenderableType] = [Text(head, "bold"), Text(), _table(names, rows, left=2), Text()]
     parts.append(Text(f"B - A  {signed(difference, percent)}; bootstrap {interval(pair.bootstrap, percent, plus=True)}; "
                       f"p = {_p(pair.p)}"))  # fmt: skip
-    parts.append(Text(_verdict(found)))
+    parts.append(Text(verdict(found)))
     if pair.mcnemar is not None:
         m = pair.mcnemar
         parts.append(Text(f"only A right: {m.only_a:,}; only B right: {m.only_b:,}; McNemar, exact: p = {_p(m.p)}"))
@@ -222,7 +221,7 @@ def _compared(found: Comparison) -> RenderableType:
     return Group(*parts)
 
 
-def _verdict(found: Comparison) -> str:
+def verdict(found: Comparison) -> str:
     """In words: whether the difference is more than chance, and what it would take to see one."""
     pair, percent = found.paired, found.metric != "perplexity"
     difference = pair.difference

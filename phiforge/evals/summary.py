@@ -125,6 +125,11 @@ def estimate(run: Run, items: Sequence[Item]) -> Estimate:
     return ratio(above, below, clusters) if run.kind == "perplexity" else mean(above, clusters)
 
 
+def mean_of(items: Sequence[Item], values: Sequence[float]) -> Estimate:
+    """The mean of a number that each item has, as tokens are."""
+    return ratio(values, [1.0] * len(items), [cluster(item) for item in items])
+
+
 def cluster(item: Item) -> Hashable:
     """Answers with the same are no independent draws: the task's clusters, else the item."""
     return ("cluster", item.cluster) if item.cluster else ("item", item.id)
@@ -187,8 +192,7 @@ def _measures(run: Run, items: Sequence[Item]) -> dict[str, Estimate]:
     names = sorted({name for item in items for name in item.measures})
     if run.kind == "perplexity":
         return {}
-    clusters = [cluster(item) for item in items]
-    return {name: ratio([i.measures.get(name, 0.0) for i in items], [1.0] * len(items), clusters) for name in names}
+    return {name: mean_of(items, [item.measures.get(name, 0.0) for item in items]) for name in names}
 
 
 def _cost(run: Run, items: Sequence[Item]) -> Cost:
@@ -196,7 +200,7 @@ def _cost(run: Run, items: Sequence[Item]) -> Cost:
     wrong = [item.tokens_out for item in items if not item.right]
     return Cost(
         fmean(item.tokens_in for item in items),
-        ratio([item.tokens_out for item in items], [1.0] * len(items), [cluster(item) for item in items]),
+        mean_of(items, [item.tokens_out for item in items]),
         fmean(item.thought_tokens for item in items),
         fmean(right) if right and run.kind == "generate" else None,
         fmean(wrong) if wrong and run.kind == "generate" else None,
