@@ -69,7 +69,9 @@ def measure(out: Path) -> None:
         for lr in rates:
             if (depth, tokens, batch, lr) in there:
                 continue
-            model = Phi3(pretrain.nano(depth, VOCABULARY, context=LENGTH)).init_weights(torch.Generator().manual_seed(0))
+            model = Phi3(pretrain.nano(depth, VOCABULARY, context=LENGTH)).init_weights(
+                torch.Generator().manual_seed(0)
+            )
             some, _ = pretrain.mixed({"rows": learnt}, {"rows": 1.0}, tokens, seed=0)
             micro = min(batch, 2048)
             stage = pretrain.stage(
@@ -83,7 +85,14 @@ def measure(out: Path) -> None:
                 except loop.Diverged:
                     loss = 99.0
             weights = sum(p.numel() for name, p in model.named_parameters() if "layers." in name)
-            row = {"depth": depth, "weights": weights, "tokens": tokens, "batch": batch, "lr": lr, "loss": round(loss, 5)}
+            row = {
+                "depth": depth,
+                "weights": weights,
+                "tokens": tokens,
+                "batch": batch,
+                "lr": lr,
+                "loss": round(loss, 5),
+            }
             with RESULTS.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(row, flush=True)

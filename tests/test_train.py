@@ -237,7 +237,7 @@ def test_ctrl_c_saves(tmp_path: Path, number: int) -> None:
     stage = sft.stage(documents(60), tokens=80)
     with pytest.raises(Interrupted, match="stopped after step 5 of"):
         train(network(), stage, Optimizer(), tmp_path, progress=press)
-    assert [path.name for path in RunFolder(tmp_path).checkpoints()] == ["00000005.pt"]
+    assert [path.name for path in RunFolder(tmp_path).checkpoints()] == ["00000005"]
     assert signal.getsignal(number) is before
 
 

@@ -322,6 +322,21 @@ def test_grpo_teaches_what_pays_and_says_what_each_group_taught(
         assert seen[-1].more["temperature"] == pytest.approx(0.6) if seen[-1].more else True
 
 
+def test_a_network_may_train_in_bfloat16(start: Phi3, tmp_path: Path) -> None:
+    """Its precision may change after the stage was made, as the loop's choice comes later."""
+    model = copy(start)
+    stage = small_stage(model, tmp_path, 2, entropy=0.01, ahead=2, staleness=1)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.bfloat16()
+    (lessons,) = stage.batches(0)
+    loss, _ = stage.loss(model, lessons)
+    loss.backward()
+    assert math.isfinite(float(loss.detach()))
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert lessons.old is not None
+    assert log(tmp_path)[0]["right"] + log(tmp_path)[1]["right"] > 0
+
+
 def test_hard_prompts_are_sampled_again_and_easy_ones_dropped(start: Phi3, tmp_path: Path) -> None:
     hard = [*PROMPTS[:2], Prompt([3, 12], Problem("never", [], "99", "choice"))]
     stage = grpo.stage(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from test_export import small_tokenizer
 
 from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
@@ -194,16 +195,22 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
 # --- as tokens --------------------------------------------------------------------------------------------------------
 
 
-def test_a_pair_becomes_tokens_that_the_model_writes(tmp_path: Path, default_gguf: Path) -> None:
-    tokenizer = Tokenizer.from_gguf(default_gguf)
-    format = ChatFormat.for_tokenizer(tokenizer, "smollm2-135m-instruct")
-    chosen, rejected = Message("assistant", "It is five."), Message("assistant", "It is six, I am sure of that.")
+TEMPLATE = (
+    "{% for m in messages %}<bos>{{ m.role }} {{ m.content }}<eos>{% endfor %}"
+    "{% if add_generation_prompt %}<bos>assistant {% endif %}"
+)
+
+
+def test_a_pair_becomes_tokens_that_the_model_writes() -> None:
+    tokenizer = Tokenizer(small_tokenizer().core, bos_id=1, eos_ids=[2], pad_id=0, chat_template=TEMPLATE)
+    format = ChatFormat.for_tokenizer(tokenizer)
+    chosen, rejected = Message("assistant", "Five."), Message("assistant", "It is six, I am sure of that.")
     row = Preferred(PROBLEMS[0], chosen, rejected, Provenance("test"))
     assert msgspec.json.decode(msgspec.json.encode(row), type=Preferred) == row
     pair = pairs.tokens(format, row)
     assert list(pair.prompt) == format.render(row.problem.messages).ids
-    assert tokenizer.decode(list(pair.chosen)).startswith("It is five.")
-    assert pair.chosen[-1] in format.stop_ids
+    assert tokenizer.decode(list(pair.chosen)).startswith("Five.")
+    assert pair.chosen[-1] == 2
     short = pairs.tokens(format, replace(row, first=5))
-    assert (len(short.chosen), len(short.rejected)) == (min(5, len(pair.chosen)), 5)
     assert list(short.rejected) == list(pair.rejected)[:5]
+    assert len(short.chosen) == 5

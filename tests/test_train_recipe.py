@@ -235,7 +235,7 @@ def test_a_killed_recipe_goes_on_with_the_stage_it_was_in(tmp_path: Path, monkey
         f'[[stage]]\nkind = "pretrain"\nmix = {{sums = 1.0}}\ntokens = 4000\n{common}'
         f'[[stage]]\nkind = "sft"\ndata = ["sums"]\n{common}'
     )
-    monkeypatch.setattr(loop, "matrix_speed", lambda: 1e10)
+    monkeypatch.setattr(loop, "matrix_speed", lambda *_: 1e10)
 
     def recipe_in(name: str) -> Any:
         file.write_text(file.read_text().replace("OUT", name))

@@ -9,9 +9,9 @@ a token sees is what it would see alone, and no work is done on padding or on ma
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -72,6 +72,15 @@ class Batch:
             for part in parts
         ]
         return torch.cat([each.transpose(0, 1) for each in seen]).flatten(-2)
+
+
+def placed(micro: Any, device: torch.device) -> Any:
+    """A micro-batch whose tensors are on a device: a dataclass of tensors, of dataclasses of them, and of other things."""
+    if isinstance(micro, Tensor):
+        return micro.to(device)
+    if device.type == "cpu" or not is_dataclass(micro) or isinstance(micro, type):
+        return micro
+    return replace(micro, **{each.name: placed(getattr(micro, each.name), device) for each in fields(micro)})
 
 
 def hidden(model: Phi3, batch: Batch) -> Tensor:

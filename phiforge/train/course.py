@@ -20,6 +20,7 @@ from phiforge.model.phi3 import Phi3
 from phiforge.records import Problem
 from phiforge.store.models import find
 from phiforge.train import measure, midtrain
+from phiforge.train.environments import Environment
 from phiforge.train.loop import Stage as Work
 from phiforge.train.loop import train
 from phiforge.train.lora import attach, detach
@@ -32,7 +33,9 @@ from phiforge.train.work import Progress, Works
 class Course:
     """A recipe's stages, one after the other; `data` says where each source is."""
 
-    def __init__(self, recipe: Recipe, data: dict[str, str], tokenizer: Tokenizer, progress: Progress) -> None:
+    def __init__(
+        self, recipe: Recipe, data: dict[str, str | Environment], tokenizer: Tokenizer, progress: Progress
+    ) -> None:
         self.recipe, self.tokenizer, self.progress = recipe, tokenizer, progress
         name = recipe.start.model or recipe.start.preset or "phi-nano"
         self.format = ChatFormat.for_tokenizer(tokenizer, name)
@@ -64,6 +67,7 @@ class Course:
         said = f"{number + 1}/{len(recipe.stage)} {stage.title}"
         train(
             model, work, stage.optimizer, folder.path, progress=lambda step: self.progress(said, step),
+            precision=stage.precision, recompute=stage.recompute, tracker=recipe.tracker,
         )  # fmt: skip
         result = folder.path / ("adapter" if adapter else "model")
         if adapter:
@@ -131,8 +135,8 @@ class Course:
         assert asked
         if self._problems is None:
             learnt = {name for stage in self.recipe.stage for name in stage.sources}
-            seen = {measure.question(row.problem) for name in learnt for row in self.works.learnt_rows(name)}
-            self._problems = measure.unseen(self.works.rows(asked.data), seen, asked.problems)
+            seen = {measure.question(problem) for name in learnt for problem in self.works.problems(name)}
+            self._problems = measure.unseen(self.works.problems(asked.data), seen, asked.problems)
         return self._problems
 
 

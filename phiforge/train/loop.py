@@ -2,6 +2,8 @@
 
 A stage says how many steps there are, which micro-batches belong to a step and what their loss is. All of that is a function
 of the step's number, so a run that is killed and started again sees the same batches and ends with the same weights.
+
+Processes that `torchrun` has started share a step's micro-batches: the same documents make up a step, whatever their number.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any, Generic, TypeVar
@@ -22,14 +23,20 @@ from torch import Tensor
 
 from phiforge.model.config import ModelConfig
 from phiforge.model.phi3 import Phi3
+from phiforge.train import distributed
+from phiforge.train.batches import placed
 from phiforge.train.optim import Moved, Optimizer
+from phiforge.train.precision import Precision, fastest, matrix_speed
 from phiforge.train.run_folder import RunFolder
+from phiforge.train.tracker import Tracker, tracking
+from phiforge.train.working import Working, working
 
 B = TypeVar("B")  # a stage's micro-batch
 
 SAVE_SECONDS = 600.0
 SPIKE = 3.0  # times the median loss of the last steps
 REMEMBERED = 50  # steps that a spike is judged by
+TOGETHER = 2.0  # seconds within which several signals are one: a terminal and torchrun both pass Ctrl-C on
 
 
 class Diverged(RuntimeError):
@@ -49,9 +56,9 @@ class Step:
     loss: float
     lr: float
     norm: float  # of the gradient, before clipping
-    tokens: int
+    tokens: int  # of all processes
     seconds: float
-    utilisation: float  # of this machine's measured matrix speed
+    utilisation: float  # of the measured matrix speed, at the precision used, of all processes
     more: dict[str, float] = field(default_factory=dict)
 
 
@@ -76,86 +83,136 @@ def train(
     folder: str | Path,
     *,
     progress: Callable[[Step], None] = lambda _: None,
+    precision: Precision = "float32",
+    recompute: bool = False,
+    tracker: Tracker | None = None,
     save_seconds: float = SAVE_SECONDS,
     spike: float = SPIKE,
 ) -> Phi3:
-    """Train in place, going on from what `folder` holds. Raises Diverged, or Interrupted after Ctrl-C, when all is saved."""
+    """Train a network of fp32 weights in place, going on from what `folder` holds.
+
+    `precision` is what the products are computed in: "auto" takes what the run began with, or else what is faster here.
+    `recompute` keeps no activations within layers, and computes them again. Where torch.distributed is initialised, every
+    process makes the same call; metrics are logged and told by the first.
+
+    Raises Diverged, or Interrupted after Ctrl-C, when all is saved; ValueError for a folder with another network's run.
+    """
     run = RunFolder(folder)
-    moved = Moved(model, settings)
-    state = run.last()
-    first = 0
-    if state is not None:
-        _restore(model, moved, state)
-        first = state["step"]
-    losses = [row["loss"] for row in run.metrics()][-REMEMBERED:]
-    peak, saved = matrix_speed(), time.monotonic()
-    model.train()
-    with _interruptible() as interrupted:
+    first = run.begin()
+    dtype = _dtype(precision, model, run, first)
+    chief = distributed.rank() == 0
+    about = {"optimizer": settings, "precision": str(dtype).removeprefix("torch."), "processes": distributed.size()}
+    with (
+        tracking(tracker if chief else None, run.path, about) as tell,
+        working(model, dtype, recompute, final=(Diverged, Interrupted)) as work,
+        _interruptible() as interrupted,
+    ):
+        moved = Moved(work.trained, settings)
+        if first:
+            _restore(run, work, moved)
+        losses = [row["loss"] for row in run.metrics()][-REMEMBERED:]
+        saved = time.monotonic()
         for step in range(first, stage.steps):
             started = time.monotonic()
             batches = stage.batches(step)
-            count = sum(stage.count(batch) for batch in batches) or 1.0  # a step may have nothing to teach
-            loss, sums = 0.0, dict[str, float]()
-            for batch in batches:
-                value, more = stage.loss(model, batch)
-                (value / count).backward()
-                loss += float(value.detach()) / count
-                for key, each in more.items():
-                    sums[key] = sums.get(key, 0.0) + each
+            loss, more = _gradients(stage, work, batches)
             norm = moved.clip()
             _sound(run, step, batches, loss, norm, losses, spike)
             lr = moved.step(step, stage.steps)
+            work.moved()
             losses = [*losses, loss][-REMEMBERED:]
             seconds = time.monotonic() - started
             tokens = sum(stage.tokens(batch) for batch in batches)
+            peak = matrix_speed(dtype, work.device) * distributed.size()
             used = flops_a_token(model.config) * tokens / seconds / peak
-            done = Step(
-                step + 1, stage.steps, loss, lr, norm, tokens, seconds, used, {k: v / count for k, v in sums.items()}
-            )
-            more = dict(done.more)
-            if (
-                stage.held_out
-                and stage.held_out_every
-                and (done.step % stage.held_out_every == 0 or done.step == stage.steps)
-            ):
-                model.eval()
-                with torch.no_grad():
-                    more |= stage.held_out(model)
-                model.train()
-            row = {
-                "step": done.step,
-                "loss": loss,
-                "lr": lr,
-                "norm": norm,
-                "tokens": tokens,
-                "seconds": round(seconds, 4),
-            }
-            run.log(row | more)
-            progress(done)
-            if interrupted() or done.step == stage.steps or time.monotonic() - saved > save_seconds:
-                run.save(done.step, _state(model, moved))
+            done = Step(step + 1, stage.steps, loss, lr, norm, tokens, seconds, used, more)
+            last = done.step == stage.steps
+            if stage.held_out and stage.held_out_every and (last or done.step % stage.held_out_every == 0):
+                more = more | _held_out(work, stage.held_out)
+            if chief:
+                row = {"loss": loss, "lr": lr, "norm": norm, "tokens": tokens, "seconds": round(seconds, 4)}
+                run.log({"step": done.step} | row | more)
+                tell(done.step, row | more)
+                progress(done)
+            stop, due = _agreed(interrupted(), time.monotonic() - saved > save_seconds)
+            if stop or due or last:
+                run.save(done.step, _state(work, moved, dtype))
                 saved = time.monotonic()
-            if interrupted():
+            if stop:
                 raise Interrupted(
                     f"stopped after step {done.step} of {stage.steps}; the same again goes on from there"
                 )
     return model.eval()
 
 
-def _state(model: Phi3, moved: Moved) -> dict[str, Any]:
-    trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
-    return {"weights": trained, "optimizers": moved.state_dict(), "chance": torch.get_rng_state()}
+def _gradients(stage: Stage[B], work: Working, batches: Sequence[B]) -> tuple[float, dict[str, float]]:
+    """Leave the gradient of a step's mean loss in the weights. Returns the loss and the means to log, of all processes."""
+    count = sum(stage.count(batch) for batch in batches) or 1.0  # a step may have nothing to teach
+    loss, sums = 0.0, dict[str, float]()
+    for batch, counts in distributed.share(batches):
+        value, more = stage.loss(work.network, placed(batch, work.device))
+        (value * (counts / count)).backward()
+        if counts:
+            loss += float(value.detach())
+            for key, each in more.items():
+                sums[key] = sums.get(key, 0.0) + each
+    everyone = distributed.gathered((loss, sums))
+    keys = dict.fromkeys(key for _, sums in everyone for key in sums)
+    means = {key: sum(sums.get(key, 0.0) for _, sums in everyone) / count for key in keys}
+    return sum(loss for loss, _ in everyone) / count, means
 
 
-@torch.no_grad()
-def _restore(model: Phi3, moved: Moved, state: dict[str, Any]) -> None:
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if trained.keys() != state["weights"].keys():
+def _held_out(work: Working, measure: Callable[[Phi3], dict[str, float]]) -> dict[str, float]:
+    work.network.eval()
+    with torch.no_grad():
+        found = measure(work.network)
+    work.measured()
+    work.network.train()
+    return found
+
+
+def _dtype(precision: Precision, model: Phi3, run: RunFolder, first: int) -> torch.dtype:
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision = {precision!r} is not known: auto, float32 or bfloat16")
+    if precision != "auto":
+        return getattr(torch, precision)
+    if first:
+        bits = torch.zeros((), dtype=torch.int64)
+        run.load({"bits": bits})
+        return torch.bfloat16 if int(bits) == 16 else torch.float32
+    device = model.embed_tokens.weight.device
+    if distributed.size() > 1 and torch.cuda.is_available():
+        device = torch.device("cuda", torch.cuda.current_device())
+    return distributed.gathered(fastest(device, model.config) if distributed.rank() == 0 else None)[0] or torch.float32
+
+
+def _agreed(*flags: bool) -> list[bool]:
+    """Each flag, raised if any process has raised it."""
+    return [any(each) for each in zip(*distributed.gathered(flags), strict=True)]
+
+
+def _state(work: Working, moved: Moved, dtype: torch.dtype) -> dict[str, Tensor]:
+    """All that a run goes on from, by name."""
+    weights = {f"weights.{name}": parameter.detach() for name, parameter in work.trained.items()}
+    memories = {f"optimizer.{name}": value for name, value in moved.state().items()}
+    return weights | memories | {"chance": torch.get_rng_state(), "bits": torch.tensor(dtype.itemsize * 8)}
+
+
+def _restore(run: RunFolder, work: Working, moved: Moved) -> None:
+    shapes = run.shapes()
+    weights = {f"weights.{name}": parameter.detach() for name, parameter in work.trained.items()}
+    if {name: size for name, size in shapes.items() if name.startswith("weights.")} != {
+        name: weight.shape for name, weight in weights.items()
+    }:
         raise ValueError("the folder holds a run of another network, or of other weights of it: choose another folder")
-    for name, parameter in trained.items():
-        parameter.copy_(state["weights"][name])
-    moved.load_state_dict(state["optimizers"])
-    torch.set_rng_state(state["chance"])
+    memories = {
+        name.removeprefix("optimizer."): size for name, size in shapes.items() if name.startswith("optimizer.")
+    }
+    expected = {f"optimizer.{name}": value for name, value in moved.expect(memories).items()}
+    chance = torch.get_rng_state()
+    run.load(weights | expected | {"chance": chance})
+    torch.set_rng_state(chance)
+    work.moved()
 
 
 def _sound(
@@ -169,18 +226,19 @@ def _sound(
     else:
         return
     kept = run.path / f"diverged-{step + 1}.pt"
-    torch.save(list(batches), kept)
+    if distributed.rank() == 0:
+        torch.save(list(batches), kept)
     raise Diverged(f"step {step + 1}: {reason}. Its batches are in {kept}; the weights of the step before are kept")
 
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM are remembered until the step is done; a second one stops at once. Only in the main thread."""
-    told: list[int] = []
+    """Ctrl-C and SIGTERM are remembered until the step is done; a later one stops at once. Only in the main thread."""
+    told: list[float] = []
 
     def remember(number: int, _: Any) -> None:
-        told.append(number)
-        if len(told) > 1:
+        told.append(time.monotonic())
+        if told[-1] - told[0] > TOGETHER:
             raise KeyboardInterrupt
 
     before: dict[int, Any] = {}
@@ -204,15 +262,3 @@ def flops_a_token(config: ModelConfig) -> float:
         config.d_model * width + config.n_heads * config.head_dim * config.d_model + 3 * config.d_model * config.d_ff
     )
     return 6.0 * (config.n_layers * layer + config.vocab_size * config.d_model)
-
-
-@cache
-def matrix_speed(size: int = 1024, seconds: float = 0.15) -> float:
-    """Operations a second of this machine's fp32 matrix product, the best of a few."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    best, end = 0.0, time.monotonic() + seconds
-    while time.monotonic() < end or not best:
-        started = time.monotonic()
-        torch.mm(a, b)
-        best = max(best, 2 * size**3 / (time.monotonic() - started))
-    return best

@@ -22,7 +22,7 @@ class Adapted(nn.Module):
         self.blocks = update.blocks
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.base(x) + F.linear(F.linear(x, self.a), self.b * self.factor)
+        return self.base(x) + F.linear(F.linear(x, self.a), (self.b * self.factor).to(x.dtype))
 
     def update(self) -> LowRank:
         return LowRank(self.a.detach().clone(), self.b.detach().clone(), self.blocks)

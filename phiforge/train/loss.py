@@ -38,13 +38,21 @@ def _pieces(n: int, vocabulary: int) -> list[slice]:
     return [slice(start, min(n, start + rows)) for start in range(0, n, rows)]
 
 
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """total += a b, fp32 whatever the factors are."""
+    if a.dtype == total.dtype:
+        total.addmm_(a, b)
+    else:
+        total.add_(a @ b)
+
+
 class _CrossEntropy(torch.autograd.Function):
     """The gradient is computed on the way forward, where a piece's logits are at hand, and scaled on the way back."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor, weights: Tensor, z: float) -> Tensor:
         of_hidden = torch.empty_like(hidden) if hidden.requires_grad else None
-        of_head = torch.zeros_like(head) if head.requires_grad else None
+        of_head = torch.zeros_like(head, dtype=torch.float32) if head.requires_grad else None
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for piece in _pieces(len(hidden), len(head)):
             logits = (hidden[piece] @ head.T).float()
@@ -59,16 +67,17 @@ class _CrossEntropy(torch.autograd.Function):
             if of_hidden is not None:
                 torch.mm(slope, head, out=of_hidden[piece])
             if of_head is not None:
-                of_head.addmm_(slope.T, hidden[piece])
+                _add_product(of_head, slope.T, hidden[piece])
         ctx.save_for_backward(of_hidden, of_head)
+        ctx.head_dtype = head.dtype
         return total
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         of_hidden, of_head = ctx.saved_tensors
-        scale = slopes[0]
-        scaled = (None if x is None else x * scale.to(x.dtype) for x in (of_hidden, of_head))
-        return (*scaled, None, None, None)
+        # In place: a second backward is refused anyway, as the saved tensors have changed.
+        of_hidden, of_head = (None if x is None else x.mul_(slopes[0]) for x in (of_hidden, of_head))
+        return of_hidden, None if of_head is None else of_head.to(ctx.head_dtype), None, None, None
 
 
 class _LogProbabilities(torch.autograd.Function):
@@ -90,7 +99,7 @@ class _LogProbabilities(torch.autograd.Function):
         hidden, head, labels, log_z = ctx.saved_tensors
         slope = slopes[0]
         of_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        of_head = torch.zeros_like(head) if ctx.needs_input_grad[1] else None
+        of_head = torch.zeros_like(head, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         for piece in _pieces(len(hidden), len(head)):
             logits = (hidden[piece] @ head.T).float()
             logits.sub_(log_z[piece, None]).exp_().mul_(-slope[piece, None])
@@ -99,5 +108,5 @@ class _LogProbabilities(torch.autograd.Function):
             if of_hidden is not None:
                 torch.mm(each, head, out=of_hidden[piece])
             if of_head is not None:
-                of_head.addmm_(each.T, hidden[piece])
-        return of_hidden, of_head, None
+                _add_product(of_head, each.T, hidden[piece])
+        return of_hidden, None if of_head is None else of_head.to(head.dtype), None

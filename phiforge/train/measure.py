@@ -10,7 +10,7 @@ from phiforge import verify
 from phiforge.chat.format import ChatFormat
 from phiforge.data import mixture
 from phiforge.model.phi3 import Phi3
-from phiforge.records import Example, Problem
+from phiforge.records import Problem
 from phiforge.train.pivotal import Chance
 from phiforge.train.rollouts import Sampler, Wanted
 
@@ -71,14 +71,10 @@ def question(problem: Problem) -> str:
     return "\n".join(message.text for message in problem.messages)
 
 
-def unseen(rows: Iterable[Example], seen: set[str], n: int) -> list[Problem]:
+def unseen(problems: Iterable[Problem], seen: set[str], n: int) -> list[Problem]:
     """The first `n` problems whose question is not among those seen. Raises ValueError if there is none."""
-    found: list[Problem] = []
-    for row in rows:
-        if question(row.problem) not in seen and row.problem.verifier:
-            found.append(row.problem)
-        if len(found) == n:
-            break
+    fit = (each for each in problems if each.verifier and question(each) not in seen)
+    found = [each for each, _ in zip(fit, range(n), strict=False)]
     if not found:
         raise ValueError("there is no problem to measure on that is not learnt, too")
     return found

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from msgspec import Struct
 from torch import Tensor, nn
+
+from phiforge.train import distributed
 
 Schedule = Literal["constant", "linear", "cosine", "wsd"]
 
@@ -48,7 +51,8 @@ def share(settings: Optimizer, step: int, steps: int) -> float:
 class Muon(torch.optim.Optimizer):
     """Momentum made orthogonal by five Newton-Schulz steps (Jordan et al. 2024), in the weights' own precision.
 
-    Updates are scaled to the size that AdamW's have, so that both can share a learning rate (Liu et al. 2025).
+    Updates are scaled to the size that AdamW's have, so that both can share a learning rate (Liu et al. 2025). Of weights that
+    are spread over processes, each process makes every so-many-th whole matrix orthogonal, and all get their parts of it.
     """
 
     def __init__(self, parameters: list[nn.Parameter], lr: float, weight_decay: float, momentum: float = 0.95) -> None:
@@ -57,16 +61,32 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                if gradient is None:
-                    continue
-                state = self.state[parameter]
-                momentum = state.setdefault("momentum", torch.zeros_like(gradient))
-                momentum.lerp_(gradient, 1 - group["momentum"])
-                update = orthogonal(gradient.lerp(momentum, group["momentum"]))
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(parameter.shape)))
+            moving = [parameter for parameter in group["params"] if parameter.grad is not None]
+            for first in range(0, len(moving), distributed.size()):
+                some = moving[first : first + distributed.size()]
+                directions = [self._direction(parameter, group["momentum"]) for parameter in some]
+                for parameter, update in zip(some, orthogonals(directions), strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    parameter.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(parameter.shape)))
+
+    def _direction(self, parameter: nn.Parameter, share: float) -> Tensor:
+        gradient = parameter.grad
+        assert gradient is not None
+        state = self.state[parameter]
+        momentum = state.setdefault("momentum", torch.zeros_like(gradient))
+        momentum.lerp_(gradient, 1 - share)
+        return gradient.lerp(momentum, share)
+
+
+def orthogonals(matrices: list[Tensor]) -> list[Tensor]:
+    """`orthogonal` of each: at most as many as there are processes, each of which takes one."""
+    whole = [distributed.whole(matrix) for matrix in matrices]
+    mine = distributed.rank()
+    found = [orthogonal(x).contiguous() if i == mine else torch.empty_like(x) for i, x in enumerate(whole)]
+    return [
+        distributed.part_of(distributed.broadcast(x, i), matrix)
+        for i, (x, matrix) in enumerate(zip(found, matrices, strict=True))
+    ]
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
@@ -81,28 +101,27 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Moved:
-    """The optimisers of a model's trainable weights, stepped as one."""
+    """The optimisers of a network's trained weights, by name, stepped as one."""
 
-    def __init__(self, model: nn.Module, settings: Optimizer) -> None:
-        self.settings = settings
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+    def __init__(self, trained: Mapping[str, nn.Parameter], settings: Optimizer) -> None:
+        self.settings, self.trained = settings, dict(trained)
         matrices, decayed, plain = list[nn.Parameter](), list[nn.Parameter](), list[nn.Parameter]()
-        for name, parameter in model.named_parameters():
-            if not parameter.requires_grad:
-                continue
+        for name, parameter in trained.items():
             if settings.muon and parameter.ndim == 2 and "layers." in name:
                 matrices.append(parameter)
             else:
                 (decayed if parameter.ndim > 1 else plain).append(parameter)
         how: dict[str, Any] = {"lr": settings.lr, "betas": settings.betas, "eps": settings.eps, "fused": True}
         groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW([g for g in groups if g["params"]], **how)]
+        groups = [group for group in groups if group["params"]]
+        self.optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, **how)] if groups else []
         if matrices:
             self.optimizers.append(Muon(matrices, settings.lr, settings.weight_decay))
 
     def clip(self) -> float:
-        """Shorten the gradient to the limit. Returns its norm before that."""
-        return float(nn.utils.clip_grad_norm_(self.parameters, self.settings.clip or math.inf))
+        """Shorten the gradient to the limit. Returns its norm before that, of all processes' parts."""
+        norm = nn.utils.clip_grad_norm_(list(self.trained.values()), self.settings.clip or math.inf)
+        return float(distributed.whole(norm))
 
     def step(self, step: int, steps: int) -> float:
         """Move the weights and clear the gradients. Returns the learning rate."""
@@ -114,9 +133,29 @@ class Moved:
             optimizer.zero_grad(set_to_none=True)
         return lr
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        return [optimizer.state_dict() for optimizer in self.optimizers]
+    def state(self) -> dict[str, Tensor]:
+        """What the optimisers remember of each weight: "weight's name.what"."""
+        names: dict[Tensor, str] = {parameter: name for name, parameter in self.trained.items()}
+        return {
+            f"{names[parameter]}.{key}": value
+            for optimizer in self.optimizers
+            for parameter, of_it in optimizer.state.items()
+            for key, value in of_it.items()
+        }
 
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        for optimizer, state in zip(self.optimizers, states, strict=True):
-            optimizer.load_state_dict(state)
+    @torch.no_grad()
+    def expect(self, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+        """Empty memories of these names and shapes, put in their places to be filled."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    optimizer.state[parameter] = {}
+        owners = {
+            p: optimizer for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]
+        }
+        for full, shape in shapes.items():
+            name, _, key = full.rpartition(".")
+            parameter = self.trained[name]
+            like = shape == parameter.shape
+            owners[parameter].state[parameter][key] = torch.zeros_like(parameter) if like else torch.zeros(shape)
+        return self.state()

@@ -35,6 +35,7 @@ from phiforge.train import distil, groups, grpo, pivotal
 from phiforge.train import pairs as pairing
 from phiforge.train.optim import Optimizer
 from phiforge.train.pretrain import nano
+from phiforge.train.tracker import Tracker
 
 
 class Start(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,11 +69,12 @@ class Vocabulary(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows or texts by `path`, or rows of `pipelines` of the data factory. `tokens` is the source's size, for a plan where it
-    is not at hand."""
+    """Rows or texts by `path`; rows of `pipelines` of the data factory; or problems of an `environment`, "reasoning_gym:TASK" or
+    "verifiers:NAME", for grpo, dpo and distil. `tokens` is the source's size, for a plan where it is not at hand."""
 
     path: str = ""
     pipelines: list[str] = []
+    environment: str = ""
     rows: int = 1000
     level: int = 0
     length: str = "mixed"
@@ -213,7 +215,7 @@ AnyStage = Pretrain | Midtrain | Sft | Distil | Dpo | Grpo
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`dtype` is what finished models are stored in."""
+    """`dtype` is what finished models are stored in; `tracker` is told every step's metrics, too, if it is named."""
 
     out: str
     start: Start
@@ -223,6 +225,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     measure: Measure | None = None
     seed: int = 0
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    tracker: Tracker | None = None
 
     def folder(self, number: int) -> Path:
         """Where stage `number`, from 0, has its run."""
@@ -259,8 +262,12 @@ def _check(recipe: Recipe) -> None:
     if not recipe.stage:
         raise ValueError("there is no [[stage]]")
     for name, data in recipe.data.items():
-        if sum((bool(data.path), bool(data.pipelines), bool(data.tokens))) != 1:
-            raise ValueError(f"[data.{name}] needs one of path, pipelines and tokens")
+        if sum(map(bool, (data.path, data.pipelines, data.environment, data.tokens))) != 1:
+            raise ValueError(f"[data.{name}] needs one of path, pipelines, environment and tokens")
+        if data.environment and data.environment.partition(":")[0] not in ("reasoning_gym", "verifiers"):
+            raise ValueError(
+                f"[data.{name}]: environment = {data.environment!r} must begin with reasoning_gym: or verifiers:"
+            )
     known = set(recipe.data)
     for where, names in (
         ("tokenizer.data", recipe.tokenizer.data if recipe.tokenizer else []),

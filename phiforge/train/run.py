@@ -22,9 +22,10 @@ from phiforge.data import mixture
 from phiforge.data import run as factory
 from phiforge.lm.sources import open_source
 from phiforge.store.models import find
-from phiforge.train import report
+from phiforge.train import environments, report
 from phiforge.train import tokenizer as vocabulary
 from phiforge.train.course import Course
+from phiforge.train.environments import Environment
 from phiforge.train.measure import Result
 from phiforge.train.recipe import Data, Recipe
 from phiforge.train.work import Progress
@@ -56,10 +57,15 @@ def _describe(out: Path, recipe: Recipe) -> None:
     file.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
 
 
-def _made(recipe: Recipe, name: str, data: Data, progress: Progress) -> str:
-    """Where the data is, made by the factory if it has pipelines."""
+def _made(recipe: Recipe, name: str, data: Data, progress: Progress) -> str | Environment:
+    """Where the data is, made by the factory if it has pipelines; or the environment that it is."""
     if data.path:
         return data.path
+    if data.environment:
+        kind, _, task = data.environment.partition(":")
+        make = {"reasoning_gym": lambda: environments.reasoning_gym(task, data.rows, seed=data.seed),
+                "verifiers": lambda: environments.verifiers(task, data.rows)}  # fmt: skip
+        return make[kind]()
     progress(f"making {name}", None)
     place = str(Path(recipe.out).expanduser() / "data" / name)
     make = factory.Make(data.pipelines, data.rows, data.level, data.length)
@@ -67,14 +73,15 @@ def _made(recipe: Recipe, name: str, data: Data, progress: Progress) -> str:
     return place
 
 
-def _tokenizer(recipe: Recipe, data: dict[str, str], progress: Progress) -> Tokenizer:
+def _tokenizer(recipe: Recipe, data: dict[str, str | Environment], progress: Progress) -> Tokenizer:
     """The start's tokenizer, in the folder `start`; learnt there if the recipe says so."""
     folder = Path(recipe.out).expanduser() / "start"
     if not (folder / "tokenizer.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         if recipe.tokenizer:
             progress("learning the tokenizer", None)
-            texts = (text for name in recipe.tokenizer.data for text in mixture.texts(data[name]))
+            places = [each for name in recipe.tokenizer.data if isinstance(each := data[name], str)]
+            texts = (text for place in places for text in mixture.texts(place))
             vocabulary.learn(texts, recipe.tokenizer.size).save(folder)
         elif recipe.start.preset:
             Tokenizer.for_preset(recipe.start.preset).save(folder)

@@ -4,52 +4,77 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+
+from phiforge.train import distributed
 
 KEPT = 2  # checkpoints; older ones are deleted
 
 
 class RunFolder:
-    """`folder/metrics.jsonl`, a line a step, and `folder/checkpoints/<step>.pt`. Files appear whole or not at all."""
+    """`folder/metrics.jsonl`, a line a step, and `folder/checkpoints/<step>/` in PyTorch's distributed format, into which
+    every process writes its parts and out of which any number of processes reads. Files appear whole or not at all."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder).expanduser()
         (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         self._metrics = self.path / "metrics.jsonl"
 
-    def save(self, step: int, state: dict[str, Any]) -> Path:
-        """Keep the state after `step` steps, so that a kill at any moment leaves the last one or this one."""
-        target = self.path / "checkpoints" / f"{step:08}.pt"
+    def begin(self) -> int:
+        """How many steps the newest checkpoint has, 0 without one. Metrics of steps after it are forgotten, as they will be
+        taken again. All processes call it."""
+        found = self.checkpoints()
+        done = int(found[-1].name) if found else 0
+        if distributed.rank() == 0:
+            for partial in (self.path / "checkpoints").glob("*.part"):
+                shutil.rmtree(partial)
+            kept = [row for row in self.metrics() if row["step"] <= done]
+            partial = self._metrics.with_suffix(".part")
+            partial.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in kept))
+            partial.replace(self._metrics)
+        return distributed.gathered(done)[0]
+
+    def save(self, step: int, state: Mapping[str, Tensor]) -> Path:
+        """Keep the state after `step` steps, so that a kill at any moment leaves the last one or this one. All processes call
+        it, each with its parts."""
+        target = self.path / "checkpoints" / f"{step:08}"
         partial = target.with_suffix(".part")
-        with partial.open("wb") as file:
-            torch.save(state | {"step": step}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-        for old in self.checkpoints()[:-KEPT]:
-            old.unlink()
+        writer = dcp.FileSystemWriter(partial, sync_files=True)
+        with _quiet():
+            dcp.save(dict(state), storage_writer=writer, no_dist=distributed.size() == 1)
+        if distributed.rank() == 0:
+            partial.rename(target)
+            for old in self.checkpoints()[:-KEPT]:
+                shutil.rmtree(old.rename(old.with_suffix(".part")))
+        distributed.gathered(None)
         return target
+
+    def shapes(self) -> dict[str, torch.Size]:
+        """The tensors of the newest checkpoint."""
+        known = self._reader().read_metadata().state_dict_metadata
+        return {name: each.size for name, each in known.items() if isinstance(each, TensorStorageMetadata)}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Fill these tensors, or parts, from the newest checkpoint. All processes call it."""
+        with _quiet():
+            dcp.load(dict(state), storage_reader=self._reader(), no_dist=distributed.size() == 1)
+
+    def _reader(self) -> dcp.FileSystemReader:
+        return dcp.FileSystemReader(self.checkpoints()[-1])
 
     def checkpoints(self) -> list[Path]:
         """Finished ones, oldest first."""
-        return sorted((self.path / "checkpoints").glob("*.pt"))
-
-    def last(self) -> dict[str, Any] | None:
-        """The newest state; metrics of steps after it are forgotten, as they will be taken again."""
-        for partial in (self.path / "checkpoints").glob("*.part"):
-            partial.unlink()
-        found = self.checkpoints()
-        state = torch.load(found[-1], map_location="cpu", weights_only=True) if found else None
-        done = state["step"] if state else 0
-        kept = [row for row in self.metrics() if row["step"] <= done]
-        partial = self._metrics.with_suffix(".part")
-        partial.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in kept))
-        partial.replace(self._metrics)
-        return state
+        return sorted(path for path in (self.path / "checkpoints").iterdir() if path.name.isdigit())
 
     def log(self, row: dict[str, Any]) -> None:
         with self._metrics.open("ab") as file:
@@ -70,3 +95,11 @@ class RunFolder:
     def clear_checkpoints(self) -> None:
         """Once the finished model is saved, they are only weight."""
         shutil.rmtree(self.path / "checkpoints")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without PyTorch's warning that a process is alone, which it was told."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield

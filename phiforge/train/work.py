@@ -19,11 +19,12 @@ from phiforge.lm.local import LocalModel
 from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
 from phiforge.model.phi3 import Phi3
-from phiforge.records import Example
+from phiforge.records import Example, Problem, Verdict
 from phiforge.store.models import find
 from phiforge.train import distil, dpo, groups, grpo, midtrain, pairs, pivotal_run, pretrain, rewards, sft
 from phiforge.train.asking import Account
 from phiforge.train.batches import Document
+from phiforge.train.environments import Environment
 from phiforge.train.loop import Stage as Work
 from phiforge.train.loop import Step
 from phiforge.train.recipe import AnyStage, Distil, Dpo, Grpo, Midtrain, Pretrain, Reading, Sft, Stage
@@ -34,11 +35,16 @@ Progress = Callable[[str, Step | None], None]
 
 
 class Works:
-    """A recipe's data, as its stages learn from it. `data` says where each source is, `name` whose chat format it is."""
+    """A recipe's data, as its stages learn from it. `data` says where each source is, or which environment it is; `name` whose
+    chat format it is."""
 
-    def __init__(self, name: str, data: dict[str, str], format: ChatFormat, seed: int, progress: Progress) -> None:
+    def __init__(
+        self, name: str, data: dict[str, str | Environment], format: ChatFormat, seed: int, progress: Progress
+    ) -> None:
         self.name, self.data, self.format, self.seed, self.progress = name, data, format, seed, progress
         self.tokenizer = format.tokenizer
+        environments = [each for each in data.values() if isinstance(each, Environment)]
+        self._judges = {problem.id: each.judge for each in environments for problem in each.problems}
 
     def made(self, stage: AnyStage, model: Phi3, folder: Path) -> list[Any]:
         """What a stage learns from that a model makes first: pairs, or a teacher's answers. Goes on with what is there."""
@@ -48,7 +54,9 @@ class Works:
             problems = [prompt.problem for prompt in self._prompts(stage)][: stage.problems or None]
             own = LocalModel(model, self.tokenizer, name=self.name) if not stage.teacher else None
             with own or open_model(stage.teacher) as teacher:
-                distil.sample(teacher, problems, folder, stage.sampled, progress=self._counting(stage))
+                distil.sample(
+                    teacher, problems, folder, stage.sampled, judge=self._judge, progress=self._counting(stage)
+                )
             return list(mixture.rows(str(folder / "examples.jsonl")))
         return []
 
@@ -116,7 +124,7 @@ class Works:
         prompts = self._prompts(stage)[: stage.problems]
         if stage.pairs == "pivotal":
             pivotal_run.run(
-                Sampler(model, self.format.stop_ids), prompts, self._decode, folder, stage.search,
+                Sampler(model, self.format.stop_ids), prompts, self._decode, folder, stage.search, judge=self._judge,
                 progress=lambda cost: self.progress(
                     f"{stage.title}: {cost.pairs} pairs from {cost.prompts} of {len(prompts)} problems", None
                 ),
@@ -125,9 +133,9 @@ class Works:
         problems, said = [prompt.problem for prompt in prompts], self._counting(stage)
         with LocalModel(model, self.tokenizer, name=self.name) as own, ExitStack() as opened:
             if stage.pairs == "rollouts":
-                pairs.rolled(own, problems, folder, stage.rolled, progress=said)
+                pairs.rolled(own, problems, folder, stage.rolled, judge=self._judge, progress=said)
             elif stage.pairs == "refusals":
-                pairs.refusals(own, problems, folder, stage.refusals, progress=said)
+                pairs.refusals(own, problems, folder, stage.refusals, judge=self._judge, progress=said)
             else:
                 judge, *others = (opened.enter_context(open_model(name)) for name in (stage.judge, *stage.others))
                 candidates = [pairs.Candidates(own, 0.7), pairs.Candidates(own, 1.0), *map(pairs.Candidates, others)]
@@ -141,28 +149,26 @@ class Works:
         prompts = self._prompts(stage)
         how = stage.settings
         if stage.select:
-            prompts = groups.select(
-                Sampler(model, self.format.stop_ids),
-                prompts,
-                folder,
-                stage.select,
-                group=how.group,
-                longest=how.longest,
-            )
+            sampler = Sampler(model, self.format.stop_ids)
+            prompts = groups.select(sampler, prompts, folder, stage.select, group=how.group, longest=how.longest)
         reward = rewards.load(stage.reward, scale=stage.scale)
         work = grpo.stage(
-            model, prompts, self._decode, self.format.stop_ids, folder, steps=stage.steps, reward=reward, settings=how
-        )
+            model, prompts, self._decode, self.format.stop_ids, folder, steps=stage.steps, reward=reward,
+            judge=self._judge, settings=how,
+        )  # fmt: skip
         return work, {"documents": len(prompts)}
+
+    def _judge(self, text: str, problem: Problem) -> Verdict:
+        return self._judges.get(problem.id, rewards.by_verifier)(text, problem)
 
     def _prompts(self, stage: Stage) -> list[groups.Prompt]:
         """The data's problems that have a verifier, as the model reads them."""
         found: list[groups.Prompt] = []
-        for row in (row for name in stage.sources for row in self.rows(name)):
-            if row.problem.verifier:
-                prompt = self.format.render(row.problem.messages, tools=row.problem.metadata.get("tools"))
+        for problem in (each for name in stage.sources for each in self.problems(name)):
+            if problem.verifier or problem.id in self._judges:
+                prompt = self.format.render(problem.messages, tools=problem.metadata.get("tools"))
                 opened = "<think>" if prompt.text.rstrip().endswith("<think>") else ""
-                found.append(groups.Prompt(prompt.ids, row.problem, opened))
+                found.append(groups.Prompt(prompt.ids, problem, opened))
         if not found:
             raise ValueError(f"stage {stage.title!r}: its data has no problem with a verifier")
         Random(f"prompts {self.seed}").shuffle(found)
@@ -176,7 +182,7 @@ class Works:
         learnt: dict[str, list[array[int]]] = {}
         kept: list[array[int]] = []
         for name in stage.sources:
-            learnt[name], aside = _apart(pretrain.read(self.data[name], self.tokenizer), stage.held_out)
+            learnt[name], aside = _apart(pretrain.read(self._place(name), self.tokenizer), stage.held_out)
             kept += aside
         shares, tokens = stage.mix, stage.tokens
         if not shares:
@@ -184,7 +190,7 @@ class Works:
             tokens = round(stage.epochs * sum(sizes.values()))
             shares = {name: size / sum(sizes.values()) for name, size in sizes.items()}
         if isinstance(stage, Midtrain) and stage.long:
-            rows = [row for name in stage.sources for row in self.learnt_rows(name)]
+            rows = [row for name in stage.sources if self.problems(name) for row in self.rows(name)]
             size = round(stage.long * tokens)
             learnt["long"] = midtrain.books(rows, self.tokenizer, stage.length, size, self.seed)
             shares = {name: share * (1 - stage.long) for name, share in shares.items()} | {"long": stage.long}
@@ -192,11 +198,24 @@ class Works:
         return texts, kept, entries
 
     def rows(self, name: str) -> list[Example]:
-        return list(mixture.rows(self.data[name]))
+        """The rows of a source."""
+        return list(mixture.rows(self._place(name)))
 
-    def learnt_rows(self, name: str) -> list[Example]:
-        """The rows of a source; none of one that holds texts."""
-        return [] if any(file.suffix == ".txt" for file in mixture.files(self.data[name])) else self.rows(name)
+    def problems(self, name: str) -> list[Problem]:
+        """The problems of a source; none of one that holds texts."""
+        where = self.data[name]
+        if isinstance(where, Environment):
+            return where.problems
+        if any(file.suffix == ".txt" for file in mixture.files(where)):
+            return []
+        return [row.problem for row in self.rows(name)]
+
+    def _place(self, name: str) -> str:
+        """Where a source's rows or texts are. Raises ValueError for an environment, which has problems alone."""
+        where = self.data[name]
+        if isinstance(where, Environment):
+            raise ValueError(f"[data.{name}] is an environment: problems without answers, for grpo, dpo and distil")
+        return where
 
 
 T = TypeVar("T")

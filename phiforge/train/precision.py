@@ -1,0 +1,105 @@
+"""In which precision a network is trained: fp32, or bf16 with fp32 masters, whichever is faster here.
+
+In bf16 the loss is taken of a working copy whose weights, activations and products are bf16. The network itself stays fp32:
+its weights are what the optimiser moves, and every micro-batch's gradients are added to it in fp32 as soon as they are there.
+Mean squares, softmaxes and the cross-entropy are taken in fp32 either way.
+"""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from functools import cache, partial
+from typing import Literal
+
+import torch
+from msgspec.structs import replace
+from torch import Tensor, nn
+
+from phiforge.engine.products import remembered
+from phiforge.model.config import ModelConfig
+from phiforge.model.phi3 import Phi3
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+PAYS = 0.8  # bf16 is taken where a layer's step takes less than this share of fp32's time
+ROWS, WIDE = 1024, 2048  # tokens of the measured step; a quarter of them for networks wider than this
+
+
+def working_copy(model: Phi3) -> Phi3:
+    """The network's modules once more, over the very same tensors: what is done to the copy's modules stays with it."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return deepcopy(model, {id(tensor): tensor for tensor in tensors})
+
+
+class Lowered:
+    """A working copy in `dtype` of an fp32 network, whose gradients go to the network's own weights."""
+
+    def __init__(self, model: Phi3, dtype: torch.dtype) -> None:
+        self.network = working_copy(model)
+        lowered: dict[Tensor, nn.Parameter] = {}  # a tied weight is lowered once
+        for module in self.network.modules():
+            for leaf, master in dict(module.named_parameters(recurse=False)).items():
+                if master not in lowered:
+                    lowered[master] = low = nn.Parameter(master.detach().to(dtype), master.requires_grad)
+                    if master.requires_grad:
+                        low.register_post_accumulate_grad_hook(partial(_pass_on, master))
+                setattr(module, leaf, lowered[master])
+        self._moving = [(master, low) for master, low in lowered.items() if master.requires_grad]
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Take over what the optimiser has done to the network."""
+        for master, low in self._moving:
+            low.copy_(master)
+
+
+def _pass_on(master: Tensor, low: Tensor) -> None:
+    assert low.grad is not None
+    master.grad = low.grad.to(master.dtype) if master.grad is None else master.grad.add_(low.grad)
+    low.grad = None
+
+
+def fastest(device: torch.device, config: ModelConfig) -> torch.dtype:
+    """fp32 or bf16: what a layer of this network takes less time in, forward and backward, on this machine.
+
+    Measured once for each shape of layer, and kept with the engine's measurements.
+    """
+    where = f", training on {torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type}"
+    shape = f"{config.d_model} {config.n_heads}/{config.n_kv_heads}x{config.head_dim} {config.d_ff}"
+    fp32, bf16 = remembered(where, {shape: lambda: _seconds(device, config)})[shape]
+    return torch.bfloat16 if bf16 < PAYS * fp32 else torch.float32
+
+
+def _seconds(device: torch.device, config: ModelConfig) -> tuple[float, float]:
+    """The least time of a layer's step in fp32 and in bf16, taken in turn; once only where there is no doubt."""
+    small = replace(config, n_layers=1, vocab_size=64, tied_embeddings=True, bos_id=None, eos_ids=(), pad_id=None)
+    with torch.device(device):
+        model = Phi3(small).init_weights()
+        tokens = torch.randint(64, (min(ROWS if config.d_model <= WIDE else ROWS // 4, config.context),))
+    least = [float("inf"), float("inf")]
+    networks = model, Lowered(model, torch.bfloat16).network
+    for _ in range(4):  # the first call also prepares
+        for i, network in enumerate(networks):
+            started = time.perf_counter()
+            network.hidden(tokens[None]).float().sum().backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            least[i] = min(least[i], time.perf_counter() - started)
+        if least[1] > 3 * least[0]:
+            break
+    return least[0], least[1]
+
+
+@cache
+def matrix_speed(dtype: torch.dtype, device: torch.device, size: int = 1024, seconds: float = 0.15) -> float:
+    """Operations a second of this machine's matrix product, the best of a few."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best, end = 0.0, time.monotonic() + seconds
+    while time.monotonic() < end or not best:
+        started = time.perf_counter()
+        torch.mm(a, b)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = max(best, 2 * size**3 / (time.perf_counter() - started))
+    return best

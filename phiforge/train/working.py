@@ -1,0 +1,87 @@
+"""The network as the loop works with it: itself, or a copy in bf16, or one that is spread over processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.utils.checkpoint import checkpoint
+
+from phiforge.model.phi3 import Phi3
+from phiforge.train import distributed
+from phiforge.train.precision import Lowered, working_copy
+
+
+class Working:
+    """`network` is what a stage's loss is taken of, `trained` the fp32 weights by name, or this process' parts of them, which
+    gradients come to and the optimiser moves."""
+
+    def __init__(self, model: Phi3, dtype: torch.dtype, recompute: bool) -> None:
+        odd = [name for name, p in model.named_parameters() if p.requires_grad and p.dtype != torch.float32]
+        if odd:
+            raise ValueError(f"{odd[0]} is to be trained, but not fp32: load the network with dtype=torch.float32")
+        self._lowered = None
+        self.device = model.embed_tokens.weight.device
+        if distributed.size() > 1:
+            if torch.cuda.is_available():
+                self.device = torch.device("cuda", torch.cuda.current_device())
+            self.network = working_copy(model)
+        elif dtype != torch.float32:
+            self._lowered = Lowered(model, dtype)
+            self.network = self._lowered.network
+        else:
+            self.network = working_copy(model) if recompute else model
+        if recompute:
+            for layer in self.network.layers:
+                layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
+        if distributed.size() > 1:
+            distributed.shard(self.network, dtype, self.device)
+        source = self.network if distributed.size() > 1 else model
+        self.trained = {name: p for name, p in source.named_parameters() if p.requires_grad}
+
+    def moved(self) -> None:
+        """The weights have been moved: take that over."""
+        if self._lowered:
+            self._lowered.refresh()
+
+    def measured(self) -> None:
+        """A pass without a backward has left whole weights behind."""
+        if isinstance(self.network, FSDPModule):
+            self.network.reshard()
+
+
+@contextmanager
+def working(
+    model: Phi3, dtype: torch.dtype, recompute: bool, final: tuple[type[BaseException], ...]
+) -> Iterator[Working]:
+    """A network to work with, in `dtype`; `recompute` keeps only what goes into each layer and computes the rest again in the
+    backward. `model` has the weights afterwards, also when what ends it is `final`, which happens in all processes alike.
+
+    While the network is spread over processes, `model` itself has no weights.
+    """
+    work = Working(model, dtype, recompute)
+    work.network.train()
+    if work.network is model or distributed.size() == 1:
+        yield work
+        return
+    for parameter in model.parameters():
+        parameter.data = parameter.data.new_empty(0)
+    try:
+        yield work
+    except final:
+        _give_back(work.network, model)
+        raise
+    _give_back(work.network, model)
+
+
+@torch.no_grad()
+def _give_back(network: nn.Module, model: Phi3) -> None:
+    if isinstance(network, FSDPModule):
+        network.reshard()
+    found = dict[str, Tensor](network.named_parameters())
+    for name, parameter in model.named_parameters():
+        parameter.data = distributed.whole(found[name].detach())
