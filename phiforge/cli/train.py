@@ -75,8 +75,8 @@ def _show_plan(gpus: int, planned: list[Planned]) -> None:
     for each in planned:
         table.add_row(
             each.stage, _short(each.weights), f"{each.context:,}", _short(each.tokens), _short(each.steps),
-            _short(each.batch), f"{each.lr:g}", f"{each.memory / 1e9:,.0f}{'' if each.fits else ' (too much)'}",
-            "?" if each.days is None else f"{each.days:,.1f}" if each.days >= 0.1 else f"{each.days:.2g}",
+            _short(each.batch), f"{each.lr:.2g}", f"{each.memory / 1e9:,.0f}{'' if each.fits else ' (too much)'}",
+            "?" if each.days is None else f"{each.days:,.1f}" if each.days >= 0.1 else f"{each.days:.1g}",
         )  # fmt: skip
     console = Console(soft_wrap=True)
     console.print(table)

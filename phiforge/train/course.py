@@ -27,6 +27,7 @@ from phiforge.train.lora import attach, detach
 from phiforge.train.measure import Measured, Result
 from phiforge.train.recipe import AnyStage, Midtrain, Pretrain, Recipe
 from phiforge.train.run_folder import RunFolder
+from phiforge.train.scaling import optimizer
 from phiforge.train.work import Progress, Works
 
 
@@ -66,7 +67,7 @@ class Course:
         before = _kept(folder.path / "before.json", lambda: self._measure(model, stage, work))
         said = f"{number + 1}/{len(recipe.stage)} {stage.title}"
         train(
-            model, work, stage.optimizer, folder.path, progress=lambda step: self.progress(said, step),
+            model, work, optimizer(stage, model, work.steps), folder.path, progress=lambda step: self.progress(said, step),
             precision=stage.precision, recompute=stage.recompute, tracker=recipe.tracker,
         )  # fmt: skip
         result = folder.path / ("adapter" if adapter else "model")

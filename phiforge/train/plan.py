@@ -18,6 +18,7 @@ from phiforge.model.phi3 import Phi3
 from phiforge.store.models import find
 from phiforge.train import midtrain
 from phiforge.train.recipe import AnyStage, Dpo, Grpo, Midtrain, Reading, Recipe
+from phiforge.train.scaling import optimizer
 
 GB = 1e9
 
@@ -73,14 +74,16 @@ def plan(recipe: Recipe, gpus: Gpus) -> list[Planned]:
                 f"stage {stage.title!r}: {amount.length} tokens are more than the context of {config.context}"
             )
         with torch.device("meta"):
-            weights = sum(p.numel() for p in Phi3(config).parameters())
+            model = Phi3(config)
+        weights = sum(p.numel() for p in model.parameters())
         memory = _memory(config, weights, stage, gpus)
         speed = gpus.n * gpus.peak * gpus.use
         days = _flops(config, weights, amount) / speed / 86400 if amount.tokens else None
+        lr = optimizer(stage, model, amount.steps or 1).lr
         found.append(
             Planned(
-                stage.title, stage.kind, weights, config.context, amount.tokens, amount.steps, stage.optimizer.lr,
-                amount.batch, memory, memory < gpus.memory, days, _ledger(recipe, stage, amount.tokens),
+                stage.title, stage.kind, weights, config.context, amount.tokens, amount.steps, lr, amount.batch,
+                memory, memory < gpus.memory, days, _ledger(recipe, stage, amount.tokens),
             )
         )  # fmt: skip
     return found
