@@ -114,7 +114,7 @@ def test_nothing_is_overwritten_unless_forced(
 def test_an_interrupt_leaves_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    module = "phiforge.model.quantized_files" if where == "convert_quantized" else "phiforge.model.divergence"
+    module = "phiforge.model.quantized_files" if where == "convert_quantized" else "phiforge.lm.quantise"
     calls: list[int] = []
 
     def interrupted(*args: Any, **kwargs: Any) -> None:

@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.to == "hf" and args.type not in (None, *HF_TYPES):
         raise WrongWords(f"--type {args.type}: a Hugging Face folder is written as {', '.join(HF_TYPES)}")
     import_torch_quickly()
+    from phiforge.lm.export import write_gguf
     from phiforge.lm.sources import open_source
     from phiforge.model.gguf_write import TYPES
 
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with progress_bar(quiet=args.json) as progress:
             if args.to == "gguf" and kind is not None:
-                _write_gguf(source, partial, kind, model.name, progress)
+                write_gguf(source, partial, kind, model.name, progress)
             else:
                 kind = _write_folder(source, partial, kind, progress)
         put_in_place(partial, out)
@@ -81,30 +82,6 @@ def run(args: argparse.Namespace) -> int:
         if source.scheme is not None:
             print(f"Its source is quantised to {source.scheme.kind}, so it is no better than that.", file=sys.stderr)
     return 0
-
-
-def _write_gguf(source: Source, file: Path, kind: str, name: str, progress: Progress) -> None:
-    from phiforge.chat.gguf_export import copy_tokenizer, write_tokenizer
-    from phiforge.chat.tokenizer import Tokenizer
-    from phiforge.model.gguf_write import write_gguf
-    from phiforge.store.home import ensure_space
-
-    ensure_space(file.parent, source.config.parameter_count * BITS[kind] // 8, f"{name} as {kind}")
-    if source.reader is not None:  # from GGUF to GGUF nothing of the tokenizer is lost
-        reader = source.reader
-        write_gguf(
-            source.config, source.tensors, file, kind, tokenizer=lambda w: copy_tokenizer(reader, w), name=name,
-            progress=progress,
-        )  # fmt: skip
-        return
-    tokenizer = Tokenizer.from_folder(source.weights[0].parent)
-    write_gguf(
-        source.config, source.tensors, file, kind, name=name, progress=progress,
-        tokenizer=lambda w: write_tokenizer(tokenizer, source.config.vocab_size, w),
-    )  # fmt: skip
-
-
-BITS = {"f32": 32, "f16": 16, "bf16": 16, "q8_0": 9, "q4_0": 5, "q4_1": 6}
 
 
 def _write_folder(source: Source, folder: Path, kind: str | None, progress: Progress) -> str:

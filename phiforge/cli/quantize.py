@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
-from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from phiforge.cli import WrongWords
 from phiforge.store.catalogue import DEFAULT_MODEL
-
-if TYPE_CHECKING:
-    from phiforge.lm.sources import Source
-    from phiforge.store.models import Installed
-
-MANIFEST = "manifest.json"
-METHODS = {
-    "int8": "symmetric per row, round to nearest",
-    "int4": "scale and minimum per group, least squared error of a small search",
-    "bf16": "round to nearest",
-}
-Progress = Callable[[str, int, int], None]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +39,9 @@ def run(args: argparse.Namespace) -> int:
     model = find(args.model)
     out: Path = (args.out or Path(f"{model.name.replace('/', '--')}-{args.kind}")).absolute()
     refuse_to_overwrite(out, args.force)
-    text = (
-        args.text.read_text(encoding="utf-8")
-        if args.text
-        else files("phiforge.cli").joinpath("sample.txt").read_text()
-    )
+    text = args.text.read_text(encoding="utf-8") if args.text else ""
     import_torch_quickly()
+    from phiforge.lm.quantise import write
     from phiforge.lm.sources import open_source, quantised_bytes
     from phiforge.model.quantized import scheme
 
@@ -73,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with progress_bar(quiet=args.json) as progress:
-            manifest = write(model, source, partial, args, text, progress)
+            manifest = write(
+                model, source, partial, args.kind, args.group, args.head, text=text, text_name=str(args.text or ""),
+                progress=progress,
+            )  # fmt: skip
         put_in_place(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -88,55 +72,6 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"Use it: phiforge ask -m {args.out or out.name} '...'", file=sys.stderr)
     return 0
-
-
-def write(
-    model: Installed, source: Source, folder: Path, args: argparse.Namespace, text: str, progress: Progress
-) -> dict[str, Any]:
-    """Write weights, tokenizer and manifest into `folder`, and return the manifest."""
-    import msgspec
-
-    from phiforge import __version__
-    from phiforge.chat.tokenizer import Tokenizer
-    from phiforge.model import quantized_files
-    from phiforge.model.divergence import measure, windows
-    from phiforge.store.models import now
-
-    wanted = quantized_files.convert_quantized(
-        source.config, source.tensors, folder, args.kind, args.group, head=args.head, progress=progress
-    )
-    source.companions(folder)
-    ids = Tokenizer.from_folder(folder).encode(text)
-    cost = measure(source.config, source.tensors, quantized_files.load(folder), windows(ids), progress)
-    manifest: dict[str, Any] = {
-        "method": METHODS[args.kind],
-        **msgspec.structs.asdict(wanted),
-        "embedding": "bf16" if args.kind == "bf16" else "int8",
-        "source": {
-            "name": model.name,
-            "from": model.source,
-            "path": model.path,
-            "sha256": {file.name: sha256(file, progress) for file in source.weights},
-        },
-        "bytes": {
-            "source": sum(file.stat().st_size for file in source.weights),
-            "result": sum(file.stat().st_size for file in folder.glob("*.safetensors")),
-        },
-        "evaluation": {"text": str(args.text) if args.text else "the built-in sample", **cost._asdict()},
-        "date": now(),
-        "phiforge": __version__,
-    }
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
-    return manifest
-
-
-def sha256(file: Path, progress: Progress) -> str:
-    digest, total = hashlib.sha256(), file.stat().st_size
-    with file.open("rb") as stream:
-        while block := stream.read(2**22):
-            digest.update(block)
-            progress(f"checksum of {file.name}", stream.tell(), total)
-    return digest.hexdigest()
 
 
 def refuse_to_overwrite(out: Path, force: bool) -> None:
