@@ -12,7 +12,7 @@ from msgspec import Struct
 from phiforge.evals import paired
 from phiforge.evals.log import Item, Run, read_items, read_run
 from phiforge.evals.stats import Estimate
-from phiforge.evals.summary import by_item, cluster, estimate, figures
+from phiforge.evals.summary import by_item, cluster, estimate, worth
 
 SHOWN = 10  # changed items that `text` lists
 EXCERPT = 76  # characters of a prompt there
@@ -144,8 +144,8 @@ def _other_gold(a: dict[str, list[Item]], b: dict[str, list[Item]], shared: Sequ
 
 
 def _scores(run: Run, answers: dict[str, list[Item]], shared: Sequence[str]) -> list[float]:
-    """An item's mean mark over its repeats; of perplexity its bits."""
-    return [fmean(figures(run, answers[id])[0]) for id in shared]
+    """An item's mean mark over its repeats; of perplexity its bits, of F1 the share that is right."""
+    return [fmean(worth(run, answers[id])) for id in shared]
 
 
 def _side(run: Run, log: str | Path, answers: dict[str, list[Item]], shared: Sequence[str]) -> Side:
@@ -212,6 +212,8 @@ def _remarks(runs: Sequence[Run], answers: Sequence[dict[str, list[Item]]], shar
             said.append(f"left out of {name}, as the other run does not have them: {len(own) - shared:,} items")
         if not run.finished:
             said.append(f"{name} is not finished" + (f": {run.stopped}" if run.stopped else ""))
+    if runs[0].metric == "f1":
+        said.append("F1 has no item of its own: the difference is of the shares that are right")
     a, b = runs
     for key in TOLD:
         x, y = getattr(a, key), getattr(b, key)

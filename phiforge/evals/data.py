@@ -18,6 +18,10 @@ from phiforge.evals.task import Files, Made, Row, Task
 from phiforge.records import Problem
 
 
+class Missing(ValueError):
+    """What a run needs is not here: its data, or a model that judges."""
+
+
 class Loaded(Struct, frozen=True):
     """Rows, where they come from, and the checksum of the files (of the rows, for what no file holds)."""
 
@@ -45,20 +49,25 @@ def load(
     """The rows of a split. `hub` allows to ask the hub for what `folder` does not have, `unpinned` takes other files than the
     pinned ones.
 
-    Raises ValueError for data that is missing (with how to get it), is not the pinned one, or cannot be read.
+    Raises Missing for data that is not there, with how to get it, and ValueError for data that is not the pinned one or
+    cannot be read.
     """
     if isinstance(source, Made):
         rows = list(source.make(part or source.default_part, seed, n or source.n))
         return Loaded(rows, f"made by seed {seed}", _of_rows(rows), True)
     files = sorted((folder / source.folder).glob(source.files)) if source.folder else []
     if files:
-        found = checksum(files)
+        more = sorted((folder / source.folder).glob(source.more)) if source.more else []
+        found = checksum([*files, *more])
         if source.sha256 and found != source.sha256 and not unpinned:
             raise ValueError(
                 f"{folder / source.folder / source.files} is not the data this task was written for: its checksum is {found}, "
                 f"expected {source.sha256}. --unpinned takes it all the same"
             )
         rows = [row for file in files for row in read_rows(file)]
+        further = {row[source.key]: row for file in more for row in read_rows(file)}
+        rows = [{**further.get(row[source.key], {}), **row} for row in rows] if further else rows
+        rows = [row for row in rows if source.only is None or source.only(row)]
         return Loaded(rows, str(folder / source.folder / source.files), found, found == source.sha256)
     if hub and source.hub:
         rows = _from_hub(source)
@@ -66,7 +75,7 @@ def load(
         return Loaded(rows, where, _of_rows(rows), bool(source.revision))
     how = f"; {source.get}" if source.get else ""
     on_hub = f", or let --hub download {source.hub} ({source.split})" if source.hub else ""
-    raise ValueError(
+    raise Missing(
         f"no data: {folder / source.folder / source.files} is not there{how}. Give the folder of data sets with --data or "
         f"PHIFORGE_DATA{on_hub}"
     )
@@ -101,11 +110,11 @@ def problems(task: Task, loaded: Loaded, split: str, part: str = "") -> list[Pro
 
 
 def checksum(files: list[Path]) -> str:
-    """One SHA-256 for a set of files: of the lines "name digest" in the order of names; of the file itself if there is one."""
-    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+    """One SHA-256 for a set of files: of the lines "name digest" in the order of paths; of the file itself if there is one."""
+    digests = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in sorted(files)]
     if len(files) == 1:
-        return next(iter(digests.values()))
-    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in digests.items()).encode()).hexdigest()
+        return digests[0][1]
+    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in digests).encode()).hexdigest()
 
 
 def read_rows(file: Path) -> list[Row]:
@@ -128,11 +137,22 @@ def _jsonl(data: bytes) -> list[Row]:
 
 
 def _json(data: bytes) -> list[Row]:
-    return msgspec.json.decode(data) if data.lstrip()[:1] == b"[" else _jsonl(data)
+    """A list of rows, one row, or (as some authors have it) a row a line."""
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return _jsonl(data)
+    return found if isinstance(found, list) else [found]
 
 
 def _csv(data: bytes) -> list[Row]:
     return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def _tsv(data: bytes) -> list[Row]:
+    """Without a header: fields by their numbers, "0" the first. Nothing is quoted."""
+    lines = [line for line in data.decode("utf-8-sig").splitlines() if line.strip()]
+    return [{str(i): text for i, text in enumerate(line.split("\t"))} for line in lines]
 
 
 def _txt(data: bytes) -> list[Row]:
@@ -144,7 +164,7 @@ def _parquet(data: bytes) -> list[Row]:
     return pq.read_table(io.BytesIO(data)).to_pylist()
 
 
-_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".txt": _txt, ".parquet": _parquet}
+_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".tsv": _tsv, ".txt": _txt, ".parquet": _parquet}
 
 
 def _from_hub(source: Files) -> list[Row]:
@@ -152,13 +172,16 @@ def _from_hub(source: Files) -> list[Row]:
         datasets: Any = import_module("datasets")
     except ModuleNotFoundError:
         raise ValueError("--hub needs the package datasets: pip install datasets") from None
-    try:
-        rows = datasets.load_dataset(
-            source.hub, source.config or None, split=source.split, revision=source.revision or None
-        )
-    except Exception as error:  # its errors have no common class
-        raise ValueError(f"the hub's {source.hub} could not be loaded: {type(error).__name__}: {error}") from None
-    return [{**row, "_file": source.config or source.split} for row in rows]
+    rows: list[Row] = []
+    for config in source.config.split(","):
+        try:
+            found = datasets.load_dataset(
+                source.hub, config or None, split=source.split, revision=source.revision or None
+            )
+        except Exception as error:  # its errors have no common class
+            raise ValueError(f"the hub's {source.hub} could not be loaded: {type(error).__name__}: {error}") from None
+        rows += [{**row, "_file": config or source.split} for row in found]
+    return rows
 
 
 def _of_rows(rows: list[Row]) -> str:

@@ -35,7 +35,8 @@ class Weighed(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Grade(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a grader says. `score` is 0 to 1; `measures` are further numbers of the item (F1, a judge's mark)."""
+    """What a grader says. `score` is 0 to 1; `measures` are further numbers of the item (F1, a judge's mark). The run's figure
+    of "x" is its mean, or where there are "of x" too, the sum of the ones over the sum of the others."""
 
     outcome: Outcome
     score: float
@@ -97,7 +98,7 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     protocol_version: int
     protocol_words: str
     kind: Literal["generate", "choice", "perplexity"]
-    metric: Literal["right", "score", "perplexity"] = "right"  # the headline figure, of `Task.metric`
+    metric: Literal["right", "score", "f1", "perplexity"] = "right"  # the headline figure, of `Task.metric`
     verifiers: list[str]
     model: str
     model_details: dict[str, Any] = {}  # architecture, dtype, files' checksums, adapter, endpoint: as far as known

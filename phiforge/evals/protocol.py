@@ -66,6 +66,9 @@ class Generate:
     beginning of the text. `metadata["tools"]` of a problem are offered as tools, `metadata["follow_ups"]` are user messages
     asked one after another once the one before is answered. Numbers that are None are the model's own defaults.
     `judge`, where a language model grades: judge(its model, problem, answers), an answer a turn.
+
+    `worked` writes a whole worked example where that is not its `prompt` and `target`; with `chat` the examples then stand
+    before the question in the one user message. `drawn`: each problem has its own examples, drawn by its id.
     """
 
     words: str  # the protocol as a person would tell it, with its source
@@ -77,7 +80,10 @@ class Generate:
     between: str = "\n\n"
     shots: int = 0
     examples: Sequence[Problem] = ()  # worked examples written in the task; else the task's `shots` split has them
+    worked: Words | None = None
+    drawn: bool = False
     verifier: str = ""  # instead of the problem's
+    tools: bool = True  # whether metadata's tools are offered, in the model's own dialect
     temperature: float | None = 0.0
     top_p: float | None = None
     top_k: int | None = None
@@ -89,6 +95,8 @@ class Generate:
 
     def messages(self, problem: Problem, examples: Sequence[Problem] = ()) -> list[Message]:
         """The conversation that asks a problem, after worked examples."""
+        if self.worked is not None:
+            return [*problem.messages[:-1], Message("user", self.text(problem, examples))]
         intro = _said(self.intro, problem)
         turns = [Message("system", intro)] if intro else []
         for example in examples:
@@ -96,8 +104,11 @@ class Generate:
         return [*turns, *problem.messages[:-1], Message("user", self.prompt(problem))]
 
     def text(self, problem: Problem, examples: Sequence[Problem] = ()) -> str:
-        """The text to continue (`chat` False), after worked examples."""
-        shown = [_worked(self.prompt(example), self.target(example)) for example in examples]
+        """The text to continue (`chat` False), or the one message of `worked`, after worked examples."""
+        shown = [
+            _worked(self.prompt(each), self.target(each)) if self.worked is None else self.worked(each)
+            for each in examples
+        ]
         return _said(self.intro, problem) + self.between.join([*shown, self.prompt(problem)])
 
 

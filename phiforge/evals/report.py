@@ -37,11 +37,12 @@ def published(summary: Summary) -> Published | None:
     if run.task not in registry.names():
         return None
     task = registry.get(run.task)
-    if not task.published:
+    if not task.publications:
         return None
+    known = next((each for each in task.publications if each.protocol == run.protocol), task.publications[0])
     unlike: list[str] = []
-    if run.protocol != task.published_as:
-        unlike.append(f"measured by protocol {run.protocol}, published by {task.published_as}")
+    if run.protocol != known.protocol:
+        unlike.append(f"measured by protocol {run.protocol}, published by {known.protocol}")
     elif "Changed:" in run.protocol_words:
         unlike.append(f"the protocol was changed:{run.protocol_words.rpartition('Changed:')[2].rstrip('.')}")
     if run.task_version != task.version:
@@ -52,7 +53,7 @@ def published(summary: Summary) -> Published | None:
         unlike.append(f"{summary.items:,} of {run.data.items:,} items were measured")
     if run.data.split != task.split:
         unlike.append(f"measured on the split {run.data.split}")
-    return Published(run.task, dict(task.published), task.published_as, task.source, unlike)
+    return Published(run.task, dict(known.scores), known.protocol, known.source, unlike)
 
 
 def show(summaries: Sequence[Summary], console: Console | None = None) -> None:
@@ -82,7 +83,7 @@ def comparison(found: Comparison, width: int = WIDTH) -> str:
 
 def _whole(summary: Summary) -> RenderableType:
     run, percent = summary.run, summary.run.kind != "perplexity"
-    what = {"right": "right", "score": "mean score", "perplexity": "bits per byte"}[run.metric]
+    what = {"right": "right", "score": "mean score", "f1": "F1", "perplexity": "bits per byte"}[run.metric]
     head = Text.assemble((f"{run.model}  ", "bold"), f"{name(summary)}, {run.protocol}: {run.protocol_words}")
     parts: list[RenderableType] = [head, Text()]
     line = Text.assemble(
@@ -102,7 +103,7 @@ def _whole(summary: Summary) -> RenderableType:
             (f"{each.k}", each.passed.text(), "" if each.majority is None else each.majority.text(), each.all.text())
             for each in summary.of_k
         ]
-        best = ("pass@k", "all of k") if run.metric == "right" else ("best of k", "worst of k")
+        best = ("pass@k", "all of k") if run.metric != "score" else ("best of k", "worst of k")
         parts += [Text(), _table(("k", best[0], "majority@k", best[1]), rows)]
     if (spread := summary.spread) is not None:
         mean, low, high = 100 * spread.mean, 100 * spread.low, 100 * spread.high

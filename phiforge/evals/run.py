@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,8 @@ def plan(
             f"{name}, {protocol_name}: {lm.name} is behind an endpoint, which cannot weigh given texts; take a protocol in "
             f"which the model writes, or a model on this machine"
         )
+    if isinstance(protocol, Generate) and protocol.judge is not None and not judge:
+        raise sets.Missing(f"no judge: a language model grades {name}, name one with --judge")
     split = options.split or task.split
     if split not in task.data:
         raise ValueError(f"{name} has no split {split!r}: it has {', '.join(task.data)}")
@@ -109,6 +112,7 @@ def plan(
     if not chosen:
         raise ValueError(f"{name}: {loaded.where} has no items")
     examples = _examples(task, protocol, chosen, folder, hub=hub, unpinned=options.unpinned)
+    _can_be_asked(lm, task, protocol, chosen[0])
     work = [
         Work(problem, repeat, shown)
         for problem, shown in zip(chosen, examples, strict=True)
@@ -267,6 +271,23 @@ def _changed(protocol: Protocol, options: Options) -> Protocol:
     return replace(protocol, **given, words=f"{protocol.words} Changed: {told}.")
 
 
+def _can_be_asked(lm: LanguageModel, task: Task, protocol: Protocol, problem: Problem) -> None:
+    """Raises ValueError where a model on this machine has no tools and they are offered, or reads less than is needed."""
+    if not hasattr(lm, "submit"):
+        return
+    local: LocalModel = lm  # type: ignore[assignment]
+    context, needed = local.network.config.context, problem.metadata.get("context", 0)
+    if context < needed:
+        raise ValueError(f"{task.name}: {needed:,} tokens of context are needed, and {lm.name} has {context:,}")
+    if isinstance(protocol, Generate) and protocol.tools and (tools := problem.metadata.get("tools")):
+        try:
+            local.format.render(problem.messages, tools=tools)
+        except ValueError as error:
+            others = [key for key, each in task.protocols.items() if isinstance(each, Generate) and not each.tools]
+            without = f"; without tools: {' or '.join(f'--protocol {key}' for key in others)}" if others else ""
+            raise ValueError(f"{task.name}: {error}{without}") from None
+
+
 def _sample(problems: list[Problem], limit: int | None, seed: int) -> list[Problem]:
     """`limit` of the problems, drawn by the seed, in the order of the data. A smaller limit draws some of a larger one's."""
     if limit is None or limit >= len(problems):
@@ -281,7 +302,8 @@ def _sample(problems: list[Problem], limit: int | None, seed: int) -> list[Probl
 def _examples(
     task: Task, protocol: Protocol, problems: list[Problem], folder: Path, *, hub: bool, unpinned: bool
 ) -> list[Sequence[Problem]]:
-    """The worked examples of each problem: the protocol's own, or the first of its subset in the task's `shots` split."""
+    """The worked examples of each problem: the protocol's own, or of its subset in the task's `shots` split the first ones,
+    or some that its id draws."""
     if not protocol.shots or protocol.kind == "perplexity":
         return [()] * len(problems)
     own: Sequence[Problem] = getattr(protocol, "examples", ())
@@ -298,7 +320,9 @@ def _examples(
     found: list[Sequence[Problem]] = []
     for problem in problems:
         mine = pool if own else by_subset.get(str(problem.metadata.get("subset", "")), pool)
-        shown = [example for example in mine if example.messages != problem.messages][: protocol.shots]
+        if getattr(protocol, "drawn", False):  # one more, since the problem may be among them
+            mine = random.Random(problem.id).sample(mine, min(protocol.shots + 1, len(mine)))
+        shown = list(islice((each for each in mine if each.messages != problem.messages), protocol.shots))
         if len(shown) < protocol.shots:
             raise ValueError(f"{problem.id}: {protocol.shots} worked examples were asked for, there are {len(shown)}")
         found.append(shown)

@@ -111,18 +111,28 @@ def summarise(folder: str | Path, flagged: Collection[str] | None = None, *, see
 
 
 def figures(run: Run, items: Sequence[Item]) -> tuple[list[float], list[float]]:
-    """What is summed and what it is divided by: marks and ones, or bits and bytes of perplexity."""
+    """What is summed and what it is divided by: marks and ones, or bits and bytes of perplexity. F1 of c right and a attempted
+    answers out of n is 2c / (n + a): the harmonic mean of c / n and c / a."""
     if run.kind == "perplexity":
         bits = [-item.measures.get("logprob", 0.0) / math.log(2) for item in items]
         return bits, [item.measures.get("bytes", 0.0) for item in items]
-    return [float(item.right) if run.metric == "right" else item.score for item in items], [1.0] * len(items)
+    if run.metric == "f1":
+        return [2.0 * item.right for item in items], [1.0 + item.measures.get("attempted", 0.0) for item in items]
+    return worth(run, items), [1.0] * len(items)
+
+
+def worth(run: Run, items: Sequence[Item]) -> list[float]:
+    """What each item is worth by itself. F1 is a figure of many: of an item it is whether it is right."""
+    if run.kind == "perplexity":
+        return figures(run, items)[0]
+    return [item.score if run.metric == "score" else float(item.right) for item in items]
 
 
 def estimate(run: Run, items: Sequence[Item]) -> Estimate:
     """The run's figure of some of its items."""
     above, below = figures(run, items)
     clusters = [cluster(item) for item in items]
-    return ratio(above, below, clusters) if run.kind == "perplexity" else mean(above, clusters)
+    return ratio(above, below, clusters) if run.kind == "perplexity" or run.metric == "f1" else mean(above, clusters)
 
 
 def mean_of(items: Sequence[Item], values: Sequence[float]) -> Estimate:
@@ -192,7 +202,13 @@ def _measures(run: Run, items: Sequence[Item]) -> dict[str, Estimate]:
     names = sorted({name for item in items for name in item.measures})
     if run.kind == "perplexity":
         return {}
-    return {name: mean_of(items, [item.measures.get(name, 0.0) for item in items]) for name in names}
+    clusters = [cluster(item) for item in items]
+    found: dict[str, Estimate] = {}
+    for name in names:
+        if not name.startswith("of "):
+            above = [item.measures.get(name, 0.0) for item in items]
+            found[name] = ratio(above, [item.measures.get(f"of {name}", 1.0) for item in items], clusters)
+    return found
 
 
 def _cost(run: Run, items: Sequence[Item]) -> Cost:
@@ -220,7 +236,7 @@ def _of_k(run: Run, items: Sequence[Item]) -> list[OfK]:
     for k in sorted({1 << i for i in range(most.bit_length())} | {most}):
         enough = {id: each for id, each in answers.items() if len(each) >= k}
         clusters = [cluster(each[0]) for each in enough.values()]
-        scores = {id: figures(run, each)[0] for id, each in enough.items()}
+        scores = {id: worth(run, each) for id, each in enough.items()}
         voted = {id: votes[id] for id in enough}
         majority = [several.majority_of(v, len(enough[id]), k) for id, v in voted.items() if v is not None]
         found.append(
@@ -247,7 +263,7 @@ def _votes(run: Run, answers: Sequence[Item]) -> list[tuple[int, float]] | None:
             if text:
                 same[text.casefold()].append(place)
         groups = list(same.values())
-    marks = figures(run, answers)[0]
+    marks = worth(run, answers)
     return [(len(members), fmean(marks[i] for i in members)) for members in groups]
 
 
@@ -257,7 +273,7 @@ def _spread(run: Run, items: Sequence[Item]) -> several.Spread | None:
     whole = [sorted(each, key=lambda item: item.repeat) for each in answers.values() if len(each) == runs]
     if runs < 2:
         return None
-    return several.spread([figures(run, [each[r] for each in whole])[0] for r in range(runs)])
+    return several.spread([worth(run, [each[r] for each in whole]) for r in range(runs)])
 
 
 def _contamination(run: Run, items: Sequence[Item], flagged: Collection[str]) -> Contamination:
@@ -286,7 +302,9 @@ def _remarks(run: Run, items: Sequence[Item]) -> list[str]:
     if errors := sum(item.outcome == "error" for item in items):
         said.append(f"{errors:,} answers failed and count as wrong")
     if run.judge:
-        said.append(f"graded by {run.judge}")
+        local = not run.judge.startswith(("http://", "https://"))
+        here_only = ", a model on this machine: not comparable with published figures" if local else ""
+        said.append(f"graded by {run.judge}{here_only}")
     if here < 30:
         said.append(f"{here} items say little")
     return said

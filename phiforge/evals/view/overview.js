@@ -18,7 +18,7 @@ function card(run, side) {
     element("p", { class: "soft" }, `${run.task}, ${run.protocol}: ${run.words}`),
     element("p", { class: "big" }, figure(run, run.value[0]),
       element("small", {}, run.value[1] === null ? "" : ` ${figure(run, run.value[1])} to ${figure(run, run.value[2])}`)),
-    element("p", { class: "soft" }, `${{ right: "right", score: "mean score", perplexity: "bits per byte" }[run.metric]} of ${thousands(run.items)} items`
+    element("p", { class: "soft" }, `${{ right: "right", score: "mean score", f1: "F1", perplexity: "bits per byte" }[run.metric]} of ${thousands(run.items)} items`
       + `${run.answers > run.items ? `, ${thousands(run.answers)} answers` : ""}; ${cost}; ${thousands(run.seconds)} s`),
     ...(Object.keys(run.outcomes).length ? stacked(run) : []),
     run.remarks.length > 0 && element("ul", { class: "remarks" }, run.remarks.map((remark) => element("li", {}, remark))));
@@ -93,7 +93,7 @@ function repeated(runs) {
   const rows = runs.flatMap((run, i) => run.ofK.map(([k, passed, majority, all]) =>
     [SIDES[i].toUpperCase(), k, withInterval(run, passed), majority ? withInterval(run, majority) : "", withInterval(run, all)]));
   if (!rows.length) return "";
-  return element("section", { class: "card" }, element("h2", {}, "Several answers to an item"), table(["", "k", ...(runs[0].metric === "right" ? ["pass@k", "majority@k", "all of k"] : ["best of k", "majority@k", "worst of k"])], rows));
+  return element("section", { class: "card" }, element("h2", {}, "Several answers to an item"), table(["", "k", ...(runs[0].metric !== "score" ? ["pass@k", "majority@k", "all of k"] : ["best of k", "majority@k", "worst of k"])], rows));
 }
 
 function published(runs) {
