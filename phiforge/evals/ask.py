@@ -112,8 +112,7 @@ async def _item(
         else:
             answer = await _continue(lm, protocol, work, own, adapter)
     except ValueError as error:
-        if getattr(error, "status", 400) not in (400, 413, 422):
-            raise  # an endpoint that is gone or wants a key is no item's fault
+        _only_this_item(error)
         prompt = protocol.text(problem, work.examples) if not protocol.chat else problem.messages[-1].text
         answer = Answer(prompt, [], None, True, "", 0, 0, 0)
         grade = Grade("error", 0.0, str(error))
@@ -141,6 +140,12 @@ async def _item(
     )
 
 
+def _only_this_item(error: ValueError) -> None:
+    """Raise again what is no item's fault: an endpoint that is gone or wants a key."""
+    if getattr(error, "status", 400) not in (400, 413, 422):
+        raise error
+
+
 async def _graded(
     protocol: Generate, problem: Problem, answer: Answer, graders: Graders, judge: LanguageModel | None
 ) -> Grade:
@@ -150,7 +155,11 @@ async def _graded(
     if protocol.judge is not None:
         if judge is None:
             raise ValueError("a language model grades this task: name one with --judge")
-        grade = await asyncio.to_thread(protocol.judge, judge, problem, answer.texts)
+        try:
+            grade = await asyncio.to_thread(protocol.judge, judge, problem, answer.texts)
+        except ValueError as error:
+            _only_this_item(error)
+            grade = Grade("error", 0.0, f"the judge: {error}")
     else:
         verifier = protocol.verifier or problem.verifier
         grade = await asyncio.wrap_future(graders.submit(verifier, answer.texts[-1], problem))
@@ -162,7 +171,7 @@ async def _graded(
 
 async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sampling, adapter: str | None) -> Answer:
     messages = protocol.messages(work.problem, work.examples)
-    tools: list[Tool] | None = work.problem.metadata.get("tools") or None
+    tools: list[Tool] | None = (protocol.tools and work.problem.metadata.get("tools")) or None
     replies: list[Reply] = []
     texts: list[str] = []
     for follow_up in [None, *work.problem.metadata.get("follow_ups", ())]:
@@ -171,7 +180,7 @@ async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sam
         (reply,) = await lm.achat(messages, sampling=sampling, tools=tools, options=Options(adapter=adapter))
         replies.append(reply)
         texts.append(_shown(reply))
-        if reply.finish_reason == "length" or not reply.thought_closed:
+        if not reply.thought_closed:
             break
     thoughts = [reply.message.thinking for reply in replies if reply.message.thinking]
     return Answer(
@@ -179,7 +188,7 @@ async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sam
         texts=texts,
         thought="\n\n".join(thoughts) if thoughts else None,
         closed=all(reply.thought_closed for reply in replies),
-        finish=replies[-1].finish_reason,
+        finish="length" if any(r.finish_reason == "length" for r in replies) else replies[-1].finish_reason,
         tokens_in=sum(reply.prompt_tokens for reply in replies),
         tokens_out=sum(reply.tokens for reply in replies),
         thought_tokens=sum(reply.thought_tokens for reply in replies),

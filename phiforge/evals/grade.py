@@ -48,19 +48,24 @@ class Asked(Struct):
 
 
 def grade(verifier: str, response: str, problem: Problem) -> Grade:
-    """Grade one answer, here. Raises ValueError for a problem whose own side is broken."""
+    """Grade one answer, here. A verifier may have `measures(response, problem)`, further numbers beside its verdict.
+
+    Raises ValueError for a problem whose own side is broken.
+    """
     module = import_module("phiforge.verify")
     said = _extracted(verifier, response, problem)
     verdict = module.get(verifier)(response, problem)
+    measure = getattr(import_module(f"phiforge.verify.{verifier}"), "measures", None)
+    measures: dict[str, float] = measure(response, problem) if measure else {}
     if verdict.correct:
-        return Grade("right", verdict.score, verdict.reason, said)
+        return Grade("right", verdict.score, verdict.reason, said, measures)
     if _TIMED_OUT.search(verdict.reason):
-        return Grade("timeout", 0.0, verdict.reason, said)
+        return Grade("timeout", 0.0, verdict.reason, said, measures)
     if refuses(response):
-        return Grade("refused", 0.0, verdict.reason, said)
+        return Grade("refused", 0.0, verdict.reason, said, measures)
     if said is None or not response.strip():
-        return Grade("unparsable", verdict.score, verdict.reason, None)
-    return Grade("wrong", verdict.score, verdict.reason, said)
+        return Grade("unparsable", verdict.score, verdict.reason, None, measures)
+    return Grade("wrong", verdict.score, verdict.reason, said, measures)
 
 
 def refuses(response: str) -> bool:
