@@ -6,7 +6,8 @@
     cases         [[stdin, stdout], ...] for a whole program; trailing spaces and a last line end don't count
 and with them:
     entry_point   the function that has to be there; `candidate` and `check` mean it
-    prompt        what a completion continues, put before the code where the code alone doesn't define `entry_point`
+    prompt        what a completion continues, put before the code where the code alone doesn't define `entry_point`; of code
+                  that does, what stands before that function in the prompt (imports, other functions) comes first
     seconds, memory_mb   limits of a run (10 and 512)
 
 Tests run in a process of their own, to which the response's functions answer in plain data: to exit early, to print, to
@@ -93,15 +94,20 @@ def _lines(text: str) -> list[str]:
 def extract(response: str, entry_point: str = "", prompt: str = "") -> str | None:
     """The code of a response: its fenced Python blocks that parse together, else the last; without fences all of it.
 
-    With a `prompt` to continue, what doesn't define `entry_point` is put behind it. None if there is no code.
+    With a `prompt` to continue, what doesn't define `entry_point` is put behind it, and what does behind what stands before
+    that function there. None if there is no code.
     """
     shown = visible(response) if len(response) <= MAX_RESPONSE_CHARS else None
     if shown is None or not shown.strip():
         return None
     blocks = [m["code"] for m in _FENCE.finditer(shown) if (m["info"].split() or [""])[0].lower() in _PYTHON]
     code = _joined(blocks, entry_point) if blocks else shown
-    if prompt and not re.search(rf"^(?:async )?def {re.escape(entry_point)}\b", code, re.M):
-        code = prompt.rstrip("\n") + "\n" + code if not code.startswith(prompt) else code
+    if prompt and not code.startswith(prompt):
+        function = rf"^(?:async )?def {re.escape(entry_point)}\b"
+        if not re.search(function, code, re.M):
+            code = prompt.rstrip("\n") + "\n" + code
+        elif (there := re.search(function, prompt, re.M)) and "from __future__" not in code:  # which has to come first
+            code = prompt[: there.start()] + code
     return code.strip("\n") + "\n" if code.strip() else None
 
 
