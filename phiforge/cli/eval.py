@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The Phi-4 report's Table 1, in its order, as far as there are tasks: simple-evals' protocol, which each calls "phi4".
 PHI4 = (
-    "mmlu", "gpqa", "math", "humaneval", "mgsm", "simpleqa", "drop", "mmlu_pro", "humaneval_plus", "arena_hard", "ifeval",
+    "mmlu", "gpqa_diamond", "math", "humaneval", "mgsm", "simpleqa", "drop", "mmlu_pro", "humaneval_plus", "arena_hard", "ifeval",
 )  # fmt: skip
 
 EPILOG = """\

@@ -123,7 +123,7 @@ def _item(protocol: Choice | Perplexity, asked: _Asked) -> Item:
             seconds=seconds,
         )
     weighed = [
-        Weighed(text, each.total, len(after), len(text.lstrip(" ").encode()), all(each.greedy))
+        Weighed(text, each.total, len(after), len(text.removeprefix(" ").encode()), all(each.greedy))
         for text, each, (_, after) in zip(asked.texts, scored, asked.ids, strict=True)
     ]
     values = [each.logprob / _length(protocol, each) for each in weighed]
@@ -144,5 +144,5 @@ def _item(protocol: Choice | Perplexity, asked: _Asked) -> Item:
 
 
 def _length(protocol: Choice, weighed: Weighed) -> int:
-    lengths = {"sum": 1, "byte": weighed.bytes, "char": len(weighed.text.lstrip(" ")), "token": weighed.tokens}
+    lengths = {"sum": 1, "byte": weighed.bytes, "char": len(weighed.text.removeprefix(" ")), "token": weighed.tokens}
     return max(lengths[protocol.per], 1)

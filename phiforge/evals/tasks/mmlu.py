@@ -1,5 +1,7 @@
 """MMLU: four-way questions of 57 school and professional subjects (Hendrycks et al., arXiv:2009.03300)."""
 
+from string import ascii_uppercase
+
 from phiforge.evals.protocol import Choice, Generate, cloze, lettered, options, question, spaced_options
 from phiforge.evals.task import Files, Row, Task
 from phiforge.records import Message, Problem
@@ -27,10 +29,12 @@ def intro(problem: Problem) -> str:
 
 
 def simple_evals(problem: Problem) -> str:
-    lines = "\n".join(f"{letter}) {text}" for letter, text in zip("ABCD", options(problem), strict=True))
+    """simple-evals' question, for any number of options."""
+    letters = ascii_uppercase[: len(options(problem))]
+    lines = "\n".join(f"{letter}) {text}" for letter, text in zip(letters, options(problem), strict=True))
     return (
         "Answer the following multiple choice question. The last line of your response should be of the following format: "
-        "'Answer: $LETTER' (without quotes) where LETTER is one of ABCD. Think step by step before answering.\n\n"
+        f"'Answer: $LETTER' (without quotes) where LETTER is one of {letters}. Think step by step before answering.\n\n"
         f"{question(problem)}\n\n{lines}"
     )
 
@@ -51,7 +55,7 @@ TASK = Task(
         "phi4": Generate(words="simple-evals: zero-shot chat, thinking step by step, T = 0.5, 'Answer: X' extracted.",
                          prompt=simple_evals, temperature=0.5),
     },
-    published={"Phi-4": 84.8, "GPT-4o-mini": 81.8, "Qwen-2.5-14B": 79.9, "Llama-3.3-70B": 86.3},
+    published={"Phi-4": 84.8, "GPT-4o-mini": 81.8, "Qwen-2.5-14B": 79.9, "Llama-3.3-70B": 86.3, "GPT-4o": 88.1},
     published_as="phi4",
     source="Phi-4 Technical Report, arXiv:2412.08905, Table 1",
 )  # fmt: skip
