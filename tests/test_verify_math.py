@@ -24,6 +24,7 @@ from phiforge.verify.math_read import read
 from phiforge.verify.math_table import PAIRS, Pair, error_table
 
 DATA = Path(__file__).parents[2] / "shared/data"  # beside the repository, where it is given
+ANSWERS = Path(__file__).parent / "golden" / "math_answers.jsonl"
 GSM8K = DATA / "gsm8k/train.jsonl"
 MATH500 = DATA / "math500/math500_clean.jsonl"
 
@@ -56,6 +57,22 @@ def test_the_table_lists_the_pairs_that_were_judged_wrongly(tmp_path: Path):
     assert [wrong.pair for wrong in table.wrong] == labelled_wrongly[:2]
     assert "FALSE ACCEPT: '1/2' and '0.5' (decimal): equal" in str(table)
     assert "false reject: '1' and '2' (integer): differs" in str(table)
+
+
+def test_answers_in_the_styles_of_math_are_graded_as_a_person_would():
+    """bench/math_grader.py has the same answers beside math-verify's grades."""
+    rows = [json.loads(line) for line in ANSWERS.read_text(encoding="utf-8").splitlines()]
+    right = [(row["gold"], answer) for row in rows for answer in row["equal"]]
+    wrong = [(row["gold"], answer) for row in rows for answer in row["different"]]
+    assert min(len(right), len(wrong)) >= 600
+    assert not set(right) & set(wrong)
+    assert not [pair for pair in wrong if graded(*pair) or equal(*pair) or equal(*pair[::-1])]
+    rejected = [pair for pair in right if not graded(*pair)]
+    assert len(rejected) <= 0.015 * len(right), rejected
+
+
+def graded(gold: str, answer: str) -> bool:
+    return math.verify(f"So it is \\boxed{{{answer}}}.", problem(gold)).correct
 
 
 # --- properties

@@ -5,6 +5,7 @@ The rules, for both sides alike:
 - x = 5 agrees with 5, and so does 2 + 3 = 5; two equations agree when one is a constant multiple of the other;
 - x > 5, (5, ∞) and 5 < x agree; (1, 2) is one thing whether it is meant as point or as interval;
 - 12 cm agrees with 12 and with 0.12 m, not with 12 m; $12 with 12 and with 1200 cents;
+- (x, y) = (1, 2) agrees with (1, 2), and so does x = 1, y = 2;
 - 50% is 1/2. It agrees with 50 only where `percent_unit` says that percent is the unit asked for;
 - words agree without case and punctuation.
 
@@ -63,6 +64,8 @@ def same(a: Node, b: Node, judge: Judge, percent_unit: bool = False) -> bool:
         return _same_text(a, b, judge)
     if "union" in (a.op, b.op) or "between" in (a.op, b.op) or _is_inequality(a) or _is_inequality(b):
         return _same_region(a, b, judge)
+    if {a.op, b.op} == {"seq", "tuple"}:
+        return _same_values(a, b, judge)
     if {a.op, b.op} <= {"seq", "set"}:
         return _same_items(a, b, judge)
     if a.op == b.op and a.op in ("tuple", "matrix") and a.value == b.value:
@@ -113,6 +116,17 @@ def _same_items(a: Node, b: Node, judge: Judge) -> bool:
     return _matched(sides[0], sides[1], judge)
 
 
+def _same_values(a: Node, b: Node, judge: Judge) -> bool:
+    """x = 7, y = -3 and (7, -3): the names in the order of the alphabet."""
+    listed, point = (a, b) if a.op == "seq" else (b, a)
+    named = [_named(item) for item in listed.args]
+    names = [name for name, _ in named]
+    values = [value for name, value in named if name and value is not None]
+    if point.value != "()" or len(values) < len(names) or names != sorted(set(names)):
+        return False
+    return _all_same(values, point.args, judge) if listed is a else _all_same(point.args, values, judge)
+
+
 def _distinct(items: Sequence[Node], judge: Judge) -> list[Node]:
     if len(items) > MAX_ITEMS:
         raise TooLarge
@@ -142,11 +156,14 @@ def _same_quantity(a: Node, b: Node, judge: Judge) -> bool:
 
 
 def _named(node: Node) -> tuple[str, Node | None]:
-    """The name and value of an equation that gives something a value: x = 5, 5 = x, f(x) = 2x."""
+    """The name and value of an equation that gives something a value: x = 5, 5 = x, f(x) = 2x, (x, y) = (1, 2)."""
     if node.op == "rel" and node.value == "=":
         for name, value in (node.args, node.args[::-1]):
             if name.op == "sym" and name.value not in symbols(value):
                 return str(name.value), value
+            point = name.op == value.op == "tuple" and len(name.args) == len(value.args)
+            if point and all(arg.op == "sym" for arg in name.args) and not symbols(name) & symbols(value):
+                return ",".join(str(arg.value) for arg in name.args), value
     return "", None
 
 

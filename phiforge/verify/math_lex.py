@@ -22,7 +22,7 @@ class NotMath(Exception):
 
 
 class Token(NamedTuple):
-    kind: str  # number, word, letters (the rest of a word read as a product), text (\text{...}), symbol, end
+    kind: str  # number, digits (of a base over ten), word, letters (rest of a word, a product), text (\text{...}), symbol, end
     text: str
     start: int  # offsets into the cleaned text
     end: int
@@ -54,6 +54,7 @@ _SAME_AS = {
     "\\land": "and", "\\wedge": "and", "\\lor": "or", "\\vee": "or", "\\euro": "€", "\\pounds": "£", "\\bar": "\\overline",
     "\\lbrack": "[", "\\rbrack": "]", "\\to": "\\rightarrow", "\\thinspace": "\\,", "\\varphi": "\\phi",
 }  # fmt: skip
+_PREFIX = {"over": "frac", "choose": "binom"}  # TeX's infix commands
 _SILENT = {
     "\\left", "\\right", "\\big", "\\Big", "\\bigg", "\\Bigg", "\\bigl", "\\bigr", "\\Bigl", "\\Bigr", "\\displaystyle",
     "\\textstyle", "\\limits", "\\quad", "\\qquad", "\\,", "\\;", "\\:", "\\!", "\\ ", "\\/", "\\rm", "\\bf", "\\it",
@@ -61,6 +62,7 @@ _SILENT = {
 
 _PATTERN = r"""
   (?P<space>[\s~]+)
+| (?P<digits>(?=[A-F]*\d)(?=\d*[A-F])[0-9A-F]+(?=_\{?1[1-6]\}?(?!\d)))
 | (?P<number>GROUPED(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
 | (?P<text>\\(?:text|textbf|textit|textrm|textsf|mathrm|mathbf|mathit|mathsf|mbox|hbox|operatorname\*?)\s*\{[^{}]*\})
 | (?P<command>\\(?:[A-Za-z]+|.))
@@ -71,6 +73,13 @@ _INSIDE = re.compile(_PATTERN.replace("GROUPED", ""), re.X | re.S)
 _OUTSIDE = re.compile(_PATTERN.replace("GROUPED", r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|"), re.X | re.S)
 
 _SILENT_COMMA = re.compile(r"(?<=\d)(?:,\\!|\{,\})\s*(?=\d{3})|(?<=\d)\\,(?=\d{3}(?!\d))")
+_INFIX = re.compile(r"\{([^{}]*)\\(over|choose)\b([^{}]*)\}")
+_DECORATION = re.compile(
+    r"\\(?:text)?color\s*\{\w+\}|(?<=\\\\)\s*\[[^\[\]]{1,9}(?:mm|cm|ex|em|pt|in)\]|\bm(?=\\angle\b)"
+)
+_QUOTED = re.compile(
+    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*(?:[\d,]|\b(?:and|or)\b)[^{}]*)\}\.?"
+)
 _DELIMITED = re.compile(r"\$(?=\S)([^$]*?)(?<=\S)\$(?!\d)")
 _TEMPERATURE = re.compile(r"(?:\^\s*)?(?:\{\s*\\circ\s*\}|\\circ|°)\s*(?:\\(?:text|mathrm)\s*\{\s*)?([CF])\b\s*\}?")
 
@@ -86,7 +95,7 @@ def clean(text: str) -> str:
     if not text.isascii():
         text = text.translate(_UNICODE)
     if "\\" in text:
-        text = text.replace("\\$", _LATEX_DOLLAR)
+        text = _DECORATION.sub("", text).replace("\\$", _LATEX_DOLLAR)
         for delimiter in ("\\(", "\\)", "\\[", "\\]"):
             text = text.replace(delimiter, " ")
     if "\\" in text or "{,}" in text:
@@ -96,6 +105,11 @@ def clean(text: str) -> str:
     if text.count("$") > 1:
         text = _DELIMITED.sub(r"\1", text)
     text = text.replace(_LATEX_DOLLAR, "$")
+    if "\\over" in text or "\\choose" in text:
+        text = _INFIX.sub(lambda found: f"\\{_PREFIX[found[2]]}{{{found[1]}}}{{{found[3]}}}", text)
+    quoted = _QUOTED.fullmatch(text.strip()) if "{" in text else None
+    if quoted is not None:
+        text = quoted[1]
     if "\\circ" in text or "°" in text:
         text = _TEMPERATURE.sub(r" \\text{°\1}", text)
     return text.strip().strip("*").lstrip(":= ").rstrip(".,;: \n").strip()
@@ -125,9 +139,8 @@ def tokenize(text: str) -> list[Token]:
                 raise TooLarge
         elif kind == "text":
             piece = piece[piece.index("{") + 1 : -1].strip()
-            kind = {"or": "word", "and": "word", "percent": "symbol", ",": "symbol", "%": "symbol", "": "space"}.get(
-                piece, "text"
-            )
+            piece = "%" if piece == "percent" else piece
+            kind = {"or": "word", "and": "word", ",": "symbol", "%": "symbol", "": "space"}.get(piece, "text")
         elif piece == "percent":
             kind, piece = "symbol", "%"
         elif piece in ("(", "[", "\\{"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phiforge.verify.math_lex import NotMath, Token
 from phiforge.verify.math_scalar import ScalarParser
-from phiforge.verify.math_tree import INFINITY, Node, both_signs, scalar
+from phiforge.verify.math_tree import REALS, Node, both_signs, num, scalar
 
 _RELATIONS = {"=": "=", "==": "=", "!=": "!=", "<": "<", "<=": "<=", ">": "<", ">=": "<="}
 
@@ -63,7 +63,7 @@ class _Parser(ScalarParser):
             case "\\emptyset":
                 return Node("set")
             case "\\mathbb" if self.argument() == Node("sym", (), "R"):
-                return Node("tuple", (Node("neg", (INFINITY,)), INFINITY), "()")
+                return REALS
             case _:
                 raise NotMath
 
@@ -95,7 +95,20 @@ class _Parser(ScalarParser):
             return Node("set")
         items = [signed for item in self.items() for signed in both_signs(item)]
         self.expect(closer)
-        return items[0] if len(items) == 1 else Node("set", tuple(items))
+        alone = len(items) == 1 and not (closer == "\\}" and items[0].op == "set")  # {∅} is not empty
+        return items[0] if alone else Node("set", tuple(items))
+
+    def times(self, factors: list[Node]) -> Node:
+        """A product; a number times a matrix is the matrix of products."""
+        matrices = [factor for factor in factors if factor.op == "matrix"]
+        if len(factors) == 1 or len(matrices) != 1:
+            return super().times(factors)
+        by = super().times([factor for factor in factors if factor.op != "matrix"])
+        rows = [tuple(Node("mul", (scalar(by), scalar(cell))) for cell in row.args) for row in matrices[0].args]
+        return Node("matrix", tuple(Node("tuple", row, "[]") for row in rows))
+
+    def with_sign(self, sign: str, node: Node) -> Node:
+        return self.times([num(-1), node]) if sign == "-" and node.op == "matrix" else super().with_sign(sign, node)
 
     def matrix(self) -> Node:
         self.expect("{")

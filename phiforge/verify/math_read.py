@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from phiforge.verify.math_lex import NotMath, Token, clean, tokenize
 from phiforge.verify.math_parse import parse
-from phiforge.verify.math_tree import Node, both_signs, is_name, letter, num
+from phiforge.verify.math_tree import REALS, Node, both_signs, is_name, letter, num
 from phiforge.verify.math_units import split_unit
 
 _CHOICE = re.compile(r"(?:(?i:option|choice|answer)\s+)?(?:\(\s*([A-Z])\s*\)|([A-Z])\s*[).:]?)")
@@ -88,6 +88,13 @@ def _piece(tokens: list[Token], source: str) -> Node:
         node = parse([*tokens, end])
     except NotMath:
         return _words(written)
+    return _angle(node)
+
+
+def _angle(node: Node) -> Node:
+    """An answer in degrees is an amount of them, as with any unit; within an expression ° is a number, π/180."""
+    if node.op == "rel" and node.value == "=":  # x = 35°
+        return Node("rel", (node.args[0], _angle(node.args[1])), "=")
     return _quantity(node.args[0], {"degree": 1}, Fraction(1)) if node.op == "deg" else node
 
 
@@ -104,9 +111,12 @@ def _quantity(amount: Node, dimension: dict[str, int], size: Fraction) -> Node:
 
 def _words(text: str) -> Node:
     """A text node: compared without case and punctuation. A word of two or three letters may also be a product (args)."""
-    text = re.sub(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]*)\}|\\ ", r" \1 ", text)
+    text = re.sub(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]*)\}|\\ ", r" \1 ", text).replace("\\!", "")
     value = re.sub(r"(?<=[^\W\d_])\.", "", text)  # p.m.
     value = " ".join(re.sub(r"[\"'.,;!?()\s]+", " ", value).split()).casefold()
+    value = re.sub(r"^(?:an?|the) (?=\w{3})", "", value)
+    if value in ("all real numbers", "all reals"):
+        return REALS
     if not value or not _TEXT.fullmatch(text) or not re.search(r"[^\W\d_]{2}|\d:\d", text):
         raise Unreadable
     letters = tuple(letter(character) for character in text)

@@ -18,6 +18,10 @@ from phiforge.verify.math_tree import CONSTANTS, FUNCTIONS, GREEK, Node, is_name
 MAX_DEPTH = 40  # of nesting; about eight Python frames each
 
 _ENCLOSED = {"\\lfloor": ("\\rfloor", "floor"), "\\lceil": ("\\rceil", "ceil")}
+_BASES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen",
+]  # fmt: skip
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 
 
@@ -54,11 +58,14 @@ class ScalarParser(Cursor):
                 factors.append(self.signed())
             elif self.accept("/"):
                 factors.append(Node("inv", (scalar(self.signed()),)))
-            elif self.starts_factor() and self.peek().kind != "number":
+            elif self.starts_factor() and (self.peek().kind != "number" or self.sees("!", ahead=-1)):
                 factors.append(self.power())
             else:
                 break
-        return _signed(sign, _joined("mul", factors))
+        return self.with_sign(sign, self.times(factors))
+
+    def times(self, factors: list[Node]) -> Node:
+        return _joined("mul", factors)
 
     def starts_factor(self) -> bool:
         token = self.peek()
@@ -71,6 +78,11 @@ class ScalarParser(Cursor):
             token.kind == "word" and token.text not in ("U", "and", "or")
         )
 
+    def with_sign(self, sign: str, node: Node) -> Node:
+        if sign in ("", "+"):
+            return node
+        return Node("neg", (scalar(node),)) if sign == "-" else Node("sign", (scalar(node),), sign)
+
     # --- factors
 
     def signed(self) -> Node:
@@ -79,7 +91,7 @@ class ScalarParser(Cursor):
             if sign == "+" and self.accept("/"):
                 self.expect("-")
                 sign = "±"
-            return _signed(sign, self.nested(self.signed))
+            return self.with_sign(sign, self.nested(self.signed))
         return self.power()
 
     def power(self) -> Node:
@@ -90,7 +102,7 @@ class ScalarParser(Cursor):
 
     def exponent(self) -> Node:
         if self.sees("+", "-"):
-            return _signed(self.take().text, self.nested(self.exponent))
+            return self.with_sign(self.take().text, self.nested(self.exponent))
         return self.nested(self.power)
 
     def postfix(self) -> Node:
@@ -117,6 +129,10 @@ class ScalarParser(Cursor):
             return self.number()
         if token.kind in ("word", "letters", "text"):
             return self.name(token)
+        if token.kind == "digits":
+            self.at += 1
+            self.expect("_")
+            return self.in_base(token.text)
         if token.kind == "end":
             raise NotMath
         self.at += 1
@@ -158,13 +174,7 @@ class ScalarParser(Cursor):
         if self.accept("\\overline"):
             return num(value + self.repetend(token.text))
         if self.accept("_"):
-            base = self.argument()
-            if base.op != "num" or not isinstance(base.value, Fraction) or not token.text.isdigit():
-                raise NotMath
-            try:
-                return num(int(token.text, int(base.value)))
-            except ValueError:
-                raise NotMath from None
+            return self.in_base(token.text)
         if token.text.isdigit():
             before = self.at, self.depth
             proper = self.proper_fraction()
@@ -172,6 +182,22 @@ class ScalarParser(Cursor):
                 return num(value + proper)
             self.at, self.depth = before
         return num(value)
+
+    def in_base(self, digits: str) -> Node:
+        """The number that these digits are in the base that follows: 52_8, 52_{\\text{eight}}."""
+        braced = self.sees("{") and self.sees("}", ahead=2)
+        word = self.peek(1 if braced else 0)
+        if word.text in _BASES:
+            base = Fraction(_BASES.index(word.text))
+            self.at += 3 if braced else 1
+        else:
+            base = self.argument(digits=False).value
+        if not isinstance(base, Fraction) or not digits.isalnum():
+            raise NotMath
+        try:
+            return num(int(digits, int(base)))
+        except ValueError:
+            raise NotMath from None
 
     def repetend(self, written: str) -> Fraction:
         """The value that the digits under a bar add to the decimal before them: 0.1\\overline{6}."""
@@ -197,7 +223,8 @@ class ScalarParser(Cursor):
         else:
             return None
         top, bottom = parts[0].value, parts[1].value
-        if not isinstance(top, Fraction) or not isinstance(bottom, Fraction) or self.sees("^", "!", "°"):
+        raised = self.sees("^") and not self.sees("°", ahead=2 if self.sees("{", ahead=1) else 1)
+        if not isinstance(top, Fraction) or not isinstance(bottom, Fraction) or raised or self.sees("!"):
             return None
         return top / bottom if 0 < top < bottom and top.denominator == bottom.denominator == 1 else None
 
@@ -231,6 +258,8 @@ class ScalarParser(Cursor):
             return Node("const", (), CONSTANTS[name])
         if name in GREEK:
             return self.subscripted("\\" + name)
+        if name == "angle" and self.peek().kind in ("word", "letters"):
+            return Node("sym", (), f"∠{self.take().text}")
         raise NotMath
 
     def subscripted(self, name: str) -> Node:
@@ -238,11 +267,12 @@ class ScalarParser(Cursor):
             return letter(name)
         group = self.accept("{")
         index = self.take()
-        if group:
-            self.expect("}")
         if index.kind not in ("number", "word", "letters", "text"):
             raise NotMath
-        return Node("sym", (), f"{name}_{index.text}")
+        written = index.text
+        while group and not self.accept("}"):  # a_{n+1}
+            written += self.take().text
+        return Node("sym", (), f"{name}_{written}")
 
     def function(self, name: str) -> Node:
         exponent = base = None
@@ -274,12 +304,6 @@ class ScalarParser(Cursor):
 
 def _joined(op: str, parts: list[Node]) -> Node:
     return parts[0] if len(parts) == 1 else Node(op, tuple(scalar(part) for part in parts))
-
-
-def _signed(sign: str, node: Node) -> Node:
-    if sign in ("", "+"):
-        return node
-    return Node("neg", (scalar(node),)) if sign == "-" else Node("sign", (scalar(node),), sign)
 
 
 def _call(name: str, *args: Node) -> Node:

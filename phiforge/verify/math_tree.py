@@ -24,6 +24,7 @@ class Node(NamedTuple):
 
 SCALARS = {"num", "sym", "const", "add", "mul", "inv", "neg", "pow", "fact", "percent", "deg", "sign", "call"}
 INFINITY = Node("const", (), "∞")
+REALS = Node("tuple", (Node("neg", (INFINITY,)), INFINITY), "()")
 
 # As written, and as the tree has it.
 FUNCTIONS = {

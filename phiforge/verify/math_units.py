@@ -52,6 +52,7 @@ cent cents = dollar 1/100
 euro euros eur EUR = euro 1
 pence penny = pound-sterling 1/100
 degree degrees deg = degree 1
+unit units = unit 1
 radian radians rad = radian 1
 °C celsius = celsius 1
 °F fahrenheit = fahrenheit 1
