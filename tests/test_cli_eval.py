@@ -106,16 +106,24 @@ def test_the_list_says_what_is_there(sets: Path, capsys: pytest.CaptureFixture[s
     assert main(["eval", "list", "--data", str(sets), "--json"]) == 0
     rows = {row["task"]: row for row in map(msgspec.json.decode, capsys.readouterr().out.splitlines())}
     assert set(rows) == set(registry.names())
-    assert rows["gsm8k"]["data"]["test"] == str(sets / "gsm8k/test.jsonl")
-    assert main(["eval", "list"]) == 0
-    assert "missing: MIT, from https://github.com/openai/grade-school-math" in capsys.readouterr().out
+    test = rows["gsm8k"]["data"]["test"]
+    assert (test["here"], test["where"]) == (True, str(sets / "gsm8k/test.jsonl"))
+    assert main(["eval", "list", "--data", str(sets)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0]: line.split()[-1] for line in lines if line[:1].isalnum()}["gsm8k"] == "here"
+    assert max(map(len, lines)) <= 100
+    assert main(["eval", "list", "gsm8k"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "MIT, from https://github.com/openai/grade-school-math" in told
+    assert all(protocol.words in told for protocol in registry.get("gsm8k").protocols.values())
+    assert main(["eval", "list", "gsm"]) == 1
 
 
 @pytest.mark.parametrize("name", registry.names())
 def test_a_task_says_in_words_what_it_does(name: str) -> None:
     task = registry.get(name)
     assert len(task.summary.split()) > 3
-    assert Path(registry.home.__path__[0], f"{name}.py").read_text().count("\n") <= 60
+    assert Path(registry.home.__path__[0], f"{name}.py").read_text().count("\n") <= 75
     for protocol in task.protocols.values():
         assert len(protocol.words.split()) >= 5
         assert protocol.words.endswith(".")

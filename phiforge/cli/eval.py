@@ -25,7 +25,7 @@ PHI4 = (
 )  # fmt: skip
 
 EPILOG = """\
-  phiforge eval list                     tasks, their protocols and where their data comes from
+  phiforge eval list [TASK...]           tasks; of one: its protocols, where its data comes from, what is published
   phiforge eval mmlu gsm8k -m MODEL      measure; one folder a task under --out
   phiforge eval phi4 -m MODEL            every task of the Phi-4 report's table whose data is there
   phiforge eval report RUN...            figures with intervals, costs, beside what is published
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what the first word says."""
     first, rest = args.what[0], args.what[1:]
     if first == "list":
-        return _list(args)
+        return _list(args, rest)
     if first == "compare":
         return _compare(args, rest)
     if first == "view":
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(args: argparse.Namespace) -> int:
     from phiforge.evals import task as registry
-    from phiforge.evals.data import data_folder
+    from phiforge.evals.data import Missing, data_folder
     from phiforge.evals.log import read_items
 
     tasks = list(dict.fromkeys(name for word in args.what for name in (PHI4 if word == "phi4" else (word,))))
@@ -118,8 +118,8 @@ def _measure(args: argparse.Namespace) -> int:
                 continue
             try:
                 runs.append(_one(args, name, lm, judge, folder, out, options, published=phi4 and name in PHI4))
-            except ValueError as error:
-                if not (phi4 and "no data" in str(error)):
+            except Missing as error:
+                if not phi4:
                     raise
                 missing.append(f"{name}: {error}")
     finally:
@@ -183,39 +183,23 @@ def _report(args: argparse.Namespace, folders: list[Path], missing: list[str]) -
         print(f"left out: {each}", file=sys.stderr)
 
 
-def _list(args: argparse.Namespace) -> int:
+def _list(args: argparse.Namespace, names: list[str]) -> int:
     import msgspec
+    from rich.console import Console
 
-    from phiforge.evals import task as registry
+    from phiforge.evals import catalogue
     from phiforge.evals.data import data_folder
-    from phiforge.evals.task import Files
 
-    folder = data_folder(args.data)
-    for name in registry.names():
-        task = registry.get(name)
-        splits: dict[str, str] = {}
-        for split, source in task.data.items():
-            if isinstance(source, Files):
-                here = source.folder and any((folder / source.folder).glob(source.files))
-                splits[split] = f"{folder / source.folder / source.files}" if here else f"missing: {source.get}"
-            else:
-                splits[split] = "made here"
-        protocols = {key: each.words for key, each in task.protocols.items()}
-        if args.json:
-            row = {
-                "task": name,
-                "summary": task.summary,
-                "version": task.version,
-                "data": splits,
-                "protocols": protocols,
-            }
-            print(msgspec.json.encode(row).decode())
-            continue
-        print(f"{name}: {task.summary}")
-        for key, words in protocols.items():
-            print(f"    {key}: {words}")
-        for split, where in splits.items():
-            print(f"    data, {split}: {where}")
+    tasks = catalogue.listed(data_folder(args.data), names)
+    if args.json:
+        for each in tasks:
+            print(msgspec.json.encode(each).decode())
+    elif names:
+        print("\n\n".join(map(catalogue.details, tasks)))
+    else:
+        console = Console(width=None if sys.stdout.isatty() else catalogue.WIDTH, highlight=False)
+        console.print(catalogue.table(tasks))
+        console.print("\n`phiforge eval list TASK` says how it asks, where its data comes from and what is published.")
     return 0
 
 

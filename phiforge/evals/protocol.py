@@ -46,6 +46,17 @@ def letters(problem: Problem) -> list[str]:
     return [f" {ascii_uppercase[i]}" for i in range(len(options(problem)))]
 
 
+def step_by_step(problem: Problem) -> str:
+    """simple-evals' multiple-choice question: to think, then to end in "Answer: X"."""
+    shown = ascii_uppercase[: len(options(problem))]
+    lines = "\n".join(f"{letter}) {text}" for letter, text in zip(shown, options(problem), strict=True))
+    return (
+        "Answer the following multiple choice question. The last line of your response should be of the following format: "
+        f"'Answer: $LETTER' (without quotes) where LETTER is one of {shown}. Think step by step before answering.\n\n"
+        f"{question(problem)}\n\n{lines}"
+    )
+
+
 def cloze(problem: Problem) -> str:
     """The question without its options."""
     return f"Question: {question(problem).strip()}\nAnswer:"

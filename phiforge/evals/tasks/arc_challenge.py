@@ -1,8 +1,7 @@
 """ARC-Challenge: school science questions that word overlap does not answer (Clark et al., arXiv:1803.05457)."""
 
-from phiforge.evals.protocol import Choice, Generate, lettered, question, spaced_options
+from phiforge.evals.protocol import Choice, Generate, lettered, question, spaced_options, step_by_step
 from phiforge.evals.task import Files, Row, Task
-from phiforge.evals.tasks.mmlu import simple_evals
 from phiforge.records import Message, Problem
 
 GET = "CC BY-SA 4.0, from https://allenai.org/data/arc: the folders ARC-Easy and ARC-Challenge of the archive, in a folder arc"
@@ -47,7 +46,7 @@ PROTOCOLS = {
     ),
     "chat": Generate(
         words="simple-evals' question for MMLU, zero-shot chat, thinking step by step, greedy, 'Answer: X' extracted.",
-        prompt=simple_evals,
+        prompt=step_by_step,
     ),
 }  # fmt: skip
 

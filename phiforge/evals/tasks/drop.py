@@ -1,6 +1,6 @@
 """DROP: questions on a passage that take adding, counting, sorting; F1 of words (Dua et al., arXiv:1903.00161)."""
 
-import hashlib
+from zlib import crc32
 
 from phiforge.evals.protocol import Generate, question
 from phiforge.evals.task import Files, Row, Task
@@ -18,9 +18,11 @@ def item(row: Row, index: int) -> Problem:
         context, answers = row["context"], row["ref_text"].split("|")
     else:
         context = f"Passage: {row['passage']}\nQuestion: {row['question']}\nAnswer:"
-        more = row["validated_answers"]
-        columns = zip(more["number"], more["date"], more["spans"], strict=True)
-        answers = [given(row["answer"]), *(given({"number": n, "date": d, "spans": s}) for n, d, s in columns)]
+        columns = zip(*(row["validated_answers"][key] for key in ("number", "date", "spans")), strict=True)
+        answers = [
+            given(*(row["answer"][key] for key in ("number", "date", "spans"))),
+            *(given(*each) for each in columns),
+        ]
     answers = [each for each in answers if each and each != [""]]
     first = answers[0] if isinstance(answers[0], str) else ", ".join(answers[0])
     passage = context.partition("\nQuestion:")[0]
@@ -30,18 +32,13 @@ def item(row: Row, index: int) -> Problem:
         answer=first,
         verifier="drop",
         verifier_args={"answers": answers},
-        metadata={
-            "solution": row.get("completion", first),
-            "cluster": hashlib.sha1(passage.encode()).hexdigest()[:12],
-        },
+        metadata={"solution": row.get("completion", first), "cluster": crc32(passage.encode())},
     )
 
 
-def given(answer: Row) -> str | list[str]:
-    """What an annotator gave: a number, spans, or a date."""
-    date = answer.get("date") or {}
-    told = " ".join(each for key in ("day", "month", "year") if (each := date.get(key)))
-    return answer.get("number") or list(answer.get("spans") or ()) or told
+def given(number: str, date: dict[str, str], spans: list[str]) -> str | list[str]:
+    """What an annotator gave: one of the three."""
+    return number or list(spans or ()) or " ".join(filter(None, (date.get(key) for key in ("day", "month", "year"))))
 
 
 def asked(problem: Problem) -> str:

@@ -2,9 +2,8 @@
 
 import random
 
-from phiforge.evals.protocol import Choice, Generate, options, question
+from phiforge.evals.protocol import Choice, Generate, options, question, step_by_step
 from phiforge.evals.task import Files, Row, Scores, Task
-from phiforge.evals.tasks.mmlu import simple_evals
 from phiforge.records import Message, Problem
 
 GET = (
@@ -28,7 +27,7 @@ def item(row: Row, index: int) -> Problem:
 
 
 def choices(problem: Problem) -> str:
-    """lm-eval's gpqa: options in one line each, without double spaces."""
+    """lm-eval's gpqa."""
     texts = (text.strip().replace(" [title]", ". ").replace("  ", " ") for text in options(problem))
     lines = "\n".join(f"({letter}) {text}" for letter, text in zip("ABCD", texts, strict=True))
     return f"What is the correct answer to this question:{question(problem)}\nChoices:\n{lines}\nAnswer:"
@@ -45,7 +44,7 @@ TASK = Task(
         "phi4": Generate(
             words="simple-evals: zero-shot chat, thinking step by step, T = 0.5, 'Answer: X' extracted, 10 repeats. "
             "(There each repeat has its own order of options.)",
-            prompt=simple_evals, temperature=0.5, repeats=10,
+            prompt=step_by_step, temperature=0.5, repeats=10,
         ),
         "letter": Choice(
             words="Zero-shot; the likeliest of ' (A)' to ' (D)' (lm-eval's gpqa_diamond_zeroshot, whose order of "
@@ -54,14 +53,14 @@ TASK = Task(
         ),
         "reasoning": Generate(
             words="As phi4, at T = 0.8, top-p 0.95, mean of 5 repeats (the Phi-4-reasoning report).",
-            prompt=simple_evals, temperature=0.8, top_p=0.95, max_tokens=31_744, repeats=5,
+            prompt=step_by_step, temperature=0.8, top_p=0.95, max_tokens=31_744, repeats=5,
         ),
     },
     published={"Phi-4": 56.1, "GPT-4o-mini": 40.9, "Qwen-2.5-14B": 42.9, "Llama-3.3-70B": 49.1, "GPT-4o": 50.6},
     published_as="phi4",
     source="Phi-4 Technical Report, arXiv:2412.08905, Table 1",
-    also_published=[
-        Scores(scores={"Phi-4-reasoning": 67.1, "Phi-4-reasoning-plus": 69.3, "R1-Distill-70B": 66.2, "R1": 73.0, "o1": 76.7,
-                       "o3-mini-high": 77.7}, protocol="reasoning", source="Phi-4-reasoning Technical Report, arXiv:2504.21318"),
-    ],
+    also_published=[Scores(
+        scores={"Phi-4-reasoning": 67.1, "Phi-4-reasoning-plus": 69.3, "R1": 73.0, "o1": 76.7, "o3-mini-high": 77.7},
+        protocol="reasoning", source="Phi-4-reasoning Technical Report, arXiv:2504.21318",
+    )],
 )  # fmt: skip

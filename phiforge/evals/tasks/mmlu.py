@@ -1,8 +1,6 @@
 """MMLU: four-way questions of 57 school and professional subjects (Hendrycks et al., arXiv:2009.03300)."""
 
-from string import ascii_uppercase
-
-from phiforge.evals.protocol import Choice, Generate, cloze, lettered, options, question, spaced_options
+from phiforge.evals.protocol import Choice, Generate, cloze, lettered, spaced_options, step_by_step
 from phiforge.evals.task import Files, Row, Task
 from phiforge.records import Message, Problem
 
@@ -28,17 +26,6 @@ def intro(problem: Problem) -> str:
     return f"The following are multiple choice questions (with answers) about {subject}.\n\n"
 
 
-def simple_evals(problem: Problem) -> str:
-    """simple-evals' question, for any number of options."""
-    letters = ascii_uppercase[: len(options(problem))]
-    lines = "\n".join(f"{letter}) {text}" for letter, text in zip(letters, options(problem), strict=True))
-    return (
-        "Answer the following multiple choice question. The last line of your response should be of the following format: "
-        f"'Answer: $LETTER' (without quotes) where LETTER is one of {letters}. Think step by step before answering.\n\n"
-        f"{question(problem)}\n\n{lines}"
-    )
-
-
 TASK = Task(
     data={
         "test": Files(folder="mmlu", files="test*/*.csv", hub="cais/mmlu", config="all", get=GET),
@@ -53,7 +40,7 @@ TASK = Task(
         "cloze": Choice(words="5 worked examples; the likeliest option text, summed log-likelihood over its characters.", shots=5,
                         prompt=cloze, choices=spaced_options, intro=intro, per="char"),
         "phi4": Generate(words="simple-evals: zero-shot chat, thinking step by step, T = 0.5, 'Answer: X' extracted.",
-                         prompt=simple_evals, temperature=0.5),
+                         prompt=step_by_step, temperature=0.5),
     },
     published={"Phi-4": 84.8, "GPT-4o-mini": 81.8, "Qwen-2.5-14B": 79.9, "Llama-3.3-70B": 86.3, "GPT-4o": 88.1},
     published_as="phi4",

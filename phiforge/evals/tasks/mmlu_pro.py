@@ -2,9 +2,8 @@
 
 from string import ascii_uppercase
 
-from phiforge.evals.protocol import Choice, Generate, letters, options, question
+from phiforge.evals.protocol import Choice, Generate, letters, options, question, step_by_step
 from phiforge.evals.task import Files, Row, Scores, Task
-from phiforge.evals.tasks.mmlu import simple_evals
 from phiforge.records import Message, Problem
 
 GET = "MIT, from https://huggingface.co/datasets/TIGER-Lab/MMLU-Pro: the files of data/, test-*.parquet and validation-*.parquet"
@@ -45,7 +44,7 @@ TASK = Task(
         "phi4": Generate(
             words="simple-evals' question with letters up to J, zero-shot chat, T = 0.5, 'Answer: X' extracted. (The "
             "Phi-4 report does not say how it asked.)",
-            prompt=simple_evals, temperature=0.5,
+            prompt=step_by_step, temperature=0.5,
         ),
         "5-shot": Generate(
             words="The authors': 5 worked examples of the field, thinking step by step, as text to continue; greedy; "
@@ -59,7 +58,7 @@ TASK = Task(
         ),
         "reasoning": Generate(
             words="As phi4, at T = 0.8, top-p 0.95, as the Phi-4-reasoning models are measured.",
-            prompt=simple_evals, temperature=0.8, top_p=0.95, max_tokens=31_744,
+            prompt=step_by_step, temperature=0.8, top_p=0.95, max_tokens=31_744,
         ),
     },
     published={"Phi-4": 70.4, "GPT-4o-mini": 63.4, "Qwen-2.5-14B": 63.2, "Llama-3.3-70B": 64.4, "GPT-4o": 73.0},
