@@ -67,10 +67,10 @@ def load(
         rows = [row for file in files for row in read_rows(file)]
         further = {row[source.key]: row for file in more for row in read_rows(file)}
         rows = [{**further.get(row[source.key], {}), **row} for row in rows] if further else rows
-        rows = [row for row in rows if source.only is None or source.only(row)]
+        rows = _picked(source, rows)
         return Loaded(rows, str(folder / source.folder / source.files), found, found == source.sha256)
     if hub and source.hub:
-        rows = _from_hub(source)
+        rows = _picked(source, _from_hub(source))
         where = f"hub: {source.hub} {source.config} {source.split}".replace("  ", " ")
         return Loaded(rows, where, _of_rows(rows), bool(source.revision))
     how = f"; {source.get}" if source.get else ""
@@ -182,6 +182,10 @@ def _from_hub(source: Files) -> list[Row]:
             raise ValueError(f"the hub's {source.hub} could not be loaded: {type(error).__name__}: {error}") from None
         rows += [{**row, "_file": config or source.split} for row in found]
     return rows
+
+
+def _picked(source: Files, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if source.only(row)] if source.only else rows
 
 
 def _of_rows(rows: list[Row]) -> str:

@@ -28,17 +28,32 @@ KINDS: dict[str, Check] = {}
 
 def verify(response: str, problem: Problem) -> Verdict:
     """Check a response against its problem's constraints. Raises ValueError for a kind or an argument that is not known."""
+    wrong = _wrong(response, problem, loose=bool(problem.verifier_args.get("loose")))
+    kept = sum(not reason for reason in wrong)
+    reason = next((reason for reason in wrong if reason), "every constraint is kept")
+    return Verdict(kept == len(wrong), kept / len(wrong), reason)
+
+
+def measures(response: str, problem: Problem) -> dict[str, float]:
+    """IFEval's other three figures: whether all is kept by loose reading, and how many of the instructions by either."""
+    strict, loose = (_wrong(response, problem, loose=loose) for loose in (False, True))
+    kept, loosely, n = (float(each) for each in (strict.count(""), loose.count(""), len(strict)))
+    return {
+        "loose": float(loosely == n),
+        "instructions": kept, "of instructions": n, "instructions, loose": loosely, "of instructions, loose": n,
+    }  # fmt: skip
+
+
+def _wrong(response: str, problem: Problem, *, loose: bool) -> list[str]:
+    """How each constraint is broken, empty where it is kept."""
     constraints: list[dict[str, Any]] = problem.verifier_args.get("constraints") or []
     if not constraints:
         raise ValueError("an instructions problem needs `constraints`")
     shown = (visible(response) or "").strip()
     if not shown:
-        return Verdict(False, 0.0, "the response is empty")
-    variants = list(_variants(shown)) if problem.verifier_args.get("loose") else [shown]
-    wrong = [min((broken(each, text) for text in variants), key=bool) for each in constraints]
-    kept = sum(not reason for reason in wrong)
-    reason = next((reason for reason in wrong if reason), "every constraint is kept")
-    return Verdict(kept == len(wrong), kept / len(wrong), reason)
+        return ["the response is empty"] * len(constraints)
+    variants = list(_variants(shown)) if loose else [shown]
+    return [min((broken(each, text) for text in variants), key=bool) for each in constraints]
 
 
 def broken(constraint: dict[str, Any], response: str) -> str:
