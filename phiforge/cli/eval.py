@@ -31,6 +31,7 @@ EPILOG = """\
   phiforge eval report RUN...            figures with intervals, costs, beside what is published
   phiforge eval compare RUN RUN          two models on the same items, paired
   phiforge eval view RUN...              one HTML file to read logs in
+  phiforge eval export RUN --format F    its log as inspect-ai or lm-eval writes them
 
 Data sets are looked for in --data, else $PHIFORGE_DATA, else ./data; `--hub` lets missing ones be downloaded.
 """
@@ -41,7 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument(
-        "what", nargs="+", metavar="TASK", help="tasks, or NAME:PART of one; or list, phi4, report, compare, view"
+        "what",
+        nargs="+",
+        metavar="TASK",
+        help="tasks, or NAME:PART of one; or list, phi4, report, compare, view, export",
     )
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -71,7 +75,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--unpinned", action="store_true", help="take data that is not what the task was written for")
     where.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
     where.add_argument("--max-tokens-total", type=int, metavar="N", help="stop after so many, read and written")
-    where.add_argument("--out", metavar="FOLDER", type=Path, help="of the logs (default: evals/MODEL); or view's file")
+    where.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="of the logs (default: evals/MODEL); or view's or export's file"
+    )
+    where.add_argument(
+        "--format", choices=("inspect", "lm-eval"), default="inspect", help="of export (default: %(default)s)"
+    )
     where.add_argument(
         "--flagged", metavar="FILE", type=Path, help="ids of contaminated items: figures with and without"
     )
@@ -87,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         return _compare(args, rest)
     if first == "view":
         return _view(args, rest)
+    if first == "export":
+        return _export(args, rest)
     if first == "report":
         if not rest:
             raise WrongWords("report takes one log or more")
@@ -219,6 +230,16 @@ def _view(args: argparse.Namespace, words: list[str]) -> int:
     if not words:
         raise WrongWords("view takes one log or more")
     print(import_module("phiforge.evals.view").write([Path(word) for word in words], args.out or Path("eval.html")))
+    return 0
+
+
+def _export(args: argparse.Namespace, words: list[str]) -> int:
+    if len(words) != 1:
+        raise WrongWords(f"export takes one log, not {len(words)}")
+    from phiforge.evals.export import export
+
+    out = args.out or Path(f"{Path(words[0]).resolve().name}.{args.format}.json")
+    print(*export(words[0], args.format, out), sep="\n")
     return 0
 
 
