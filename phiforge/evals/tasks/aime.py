@@ -39,7 +39,7 @@ TASK = Task(
             prompt=boxed, temperature=0.6, top_p=0.95, max_tokens=32_768, repeats=8,
         ),
         "chat": Generate(
-            words="The same once, greedy.",
+            words="As reasoning, but once and greedy.",
             prompt=boxed, max_tokens=8_192,
         ),
     },

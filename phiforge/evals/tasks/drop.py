@@ -61,8 +61,8 @@ TASK = Task(
     protocols={
         "phi4": Generate(
             words="simple-evals: 3 worked examples of the training set in the message, drawn for each question, "
-            "thinking step by step, T = 0.5, F1 of what follows 'Answer:'. (There the draw depends on the order of "
-            "threads, here on the id.)",
+            "thinking step by step, T = 0.5, F1 of what follows 'Answer:'. There the draw depends on the order of "
+            "threads, here on the id.",
             intro="You will be asked to read a passage and answer a question. Some examples of passages and Q&A are "
             "provided below.\n\n# Examples",
             worked=lambda p: f"\n---\n{question(p)} {p.metadata['solution']}\n", prompt=asked, between="", shots=3,

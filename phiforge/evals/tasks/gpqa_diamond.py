@@ -43,7 +43,7 @@ TASK = Task(
     protocols={
         "phi4": Generate(
             words="simple-evals: zero-shot chat, thinking step by step, T = 0.5, 'Answer: X' extracted, 10 repeats. "
-            "(There each repeat has its own order of options.)",
+            "There each repeat has its own order of options.",
             prompt=step_by_step, temperature=0.5, repeats=10,
         ),
         "letter": Choice(

@@ -38,8 +38,8 @@ PROTOCOLS = {
         prompt=boxed,
     ),
     "phi4": Generate(
-        words="simple-evals: zero-shot chat, step by step, T = 0.5, the answer after 'ANSWER:'. (There a model "
-        "decides what is equal, here the verifier does.)",
+        words="simple-evals: zero-shot chat, step by step, T = 0.5, the answer after 'ANSWER:'. There a model "
+        "decides what is equal, here the verifier does.",
         prompt=simple_evals, temperature=0.5,
     ),
     "reasoning": Generate(

@@ -42,8 +42,8 @@ TASK = Task(
     shots="validation",
     protocols={
         "phi4": Generate(
-            words="simple-evals' question with letters up to J, zero-shot chat, T = 0.5, 'Answer: X' extracted. (The "
-            "Phi-4 report does not say how it asked.)",
+            words="simple-evals' question with letters up to J, zero-shot chat, T = 0.5, 'Answer: X' extracted. The "
+            "Phi-4 report does not say how it asked.",
             prompt=step_by_step, temperature=0.5,
         ),
         "5-shot": Generate(
