@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 A recipe is a TOML file; `recipes/` has some, `phiforge/train/recipe.py` every key. Ctrl-C saves and stops.
+Several processes or machines train together under torchrun, on one folder that all of them see:
+  torchrun --nproc-per-node 8 -m phiforge.cli.main train recipes/phi-4.toml
 --plan says what each stage would take on --gpus, and trains nothing: the data need not be there.
 """
 
@@ -101,17 +103,24 @@ def _short(n: int | None) -> str:
 def _train(args: argparse.Namespace, recipe: Recipe) -> int:
     import msgspec
 
+    from phiforge.train import distributed
     from phiforge.train import run as runs
     from phiforge.train.loop import Diverged, Interrupted
 
-    try:
-        results = runs.run(recipe, Line() if not args.json else lambda *_: None)
-    except Interrupted as stopped:
-        print(f"\n{stopped}", file=sys.stderr)
-        return 130
-    except Diverged as error:
-        print(f"\nerror: {error}", file=sys.stderr)
-        return 1
+    with distributed.joined():
+        tells = distributed.rank() == 0  # of several processes, the first
+        try:
+            results = runs.run(recipe, Line() if not args.json else lambda *_: None)
+        except Interrupted as stopped:
+            if tells:
+                print(f"\n{stopped}", file=sys.stderr)
+            return 130
+        except Diverged as error:
+            if tells:
+                print(f"\nerror: {error}", file=sys.stderr)
+            return 1
+    if not tells:
+        return 0
     if args.json:
         print(msgspec.json.encode(results).decode())
         return 0

@@ -1,4 +1,7 @@
-"""A recipe's stages, one after the other: what each starts from, what it learns, what it is worth before and after."""
+"""A recipe's stages, one after the other: what each starts from, what it learns, what it is worth before and after.
+
+Of several processes, the first alone makes what a stage learns from, measures and writes; all of them train.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
-from phiforge.model.lora import merge, new_adapter
+from phiforge.model.lora import Adapter, merge, new_adapter
 from phiforge.model.peft import load_adapter, save_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Problem
 from phiforge.store.models import find
-from phiforge.train import measure, midtrain
+from phiforge.train import distributed, measure, midtrain
 from phiforge.train.environments import Environment
 from phiforge.train.loop import Stage as Work
 from phiforge.train.loop import train
@@ -52,10 +55,10 @@ class Course:
         """Train stage `number`, or go on, measure before and after, and store the model."""
         recipe, stage = self.recipe, self.recipe.stage[number]
         folder = RunFolder(recipe.folder(number))
-        model = self._model(number)
+        model = self.model(number)
         if isinstance(stage, Midtrain):
             model = _longer(model, stage)
-        made = self.works.made(stage, model, folder.path / "made")
+        made = distributed.by_first(lambda: self.works.made(stage, model, folder.path / "made"))
         adapter = None
         if stage.lora:
             how, chance = stage.lora, torch.Generator().manual_seed(recipe.seed)
@@ -64,12 +67,21 @@ class Course:
         else:
             _make_trainable(model)
         work, about = self.works.work(stage, model, made, folder.path)
-        before = _kept(folder.path / "before.json", lambda: self._measure(model, stage, work))
+        before = distributed.by_first(
+            lambda: _kept(folder.path / "before.json", lambda: self._measure(model, stage, work))
+        )
         said = f"{number + 1}/{len(recipe.stage)} {stage.title}"
         train(
             model, work, optimizer(stage, model, work.steps), folder.path, progress=lambda step: self.progress(said, step),
             precision=stage.precision, recompute=stage.recompute, tracker=recipe.tracker,
         )  # fmt: skip
+        return distributed.by_first(lambda: self._finish(stage, model, adapter, folder, work, before, about))
+
+    def _finish(
+        self, stage: AnyStage, model: Phi3, adapter: Adapter | None, folder: RunFolder, work: Work[Any], before: Measured,
+        about: dict[str, Any],
+    ) -> Result:  # fmt: skip
+        """Store what has been trained, and what it is worth now."""
         result = folder.path / ("adapter" if adapter else "model")
         if adapter:
             save_adapter(detach(model, adapter), result, model.config)
@@ -77,7 +89,7 @@ class Course:
         after = self._measure(model, stage, work)
         if not adapter:
             self.tokenizer.save(result)
-            checkpoint.save(model.to(getattr(torch, recipe.dtype)), result)
+            checkpoint.save(model.to(getattr(torch, self.recipe.dtype)), result)
         rows = folder.metrics()
         done = Result(
             stage.title, stage.kind, str(result), work.steps, sum(row["tokens"] for row in rows),
@@ -89,7 +101,7 @@ class Course:
 
     # --- the model a stage starts from -------------------------------------------------------------------------------
 
-    def _model(self, number: int) -> Phi3:
+    def model(self, number: int) -> Phi3:
         """The model after the stages before `number`, fp32: the last whole one, with the adapters learnt since."""
         adapters: list[Path] = []
         model = None

@@ -23,6 +23,7 @@ from phiforge.engine.request import Sampling
 from phiforge.lm.base import LanguageModel, Reply
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Problem, Provenance, write_jsonl
+from phiforge.train import distributed
 from phiforge.train.asking import Account, Asked, Notes, account, answers, go_through
 from phiforge.train.batches import Batch, Document, hidden, plan
 from phiforge.train.divergence import Teach, distillation
@@ -147,7 +148,9 @@ def stage(
         if not any(each.weights[1:]):
             raise ValueError(f"document {number} has no token to learn")
     teacher = teacher.eval().requires_grad_(False)
-    known = _likeliest(teacher, documents, tokens, top_k, Path(folder)) if top_k else None
+    known = (
+        distributed.by_first(lambda: _likeliest(teacher, documents, tokens, top_k, Path(folder))) if top_k else None
+    )
     batches = plan([len(each.ids) for each in documents], tokens, epochs, seed)
 
     def of_step(step: int) -> list[Taught]:

@@ -7,8 +7,9 @@ everything here does nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
@@ -22,6 +23,10 @@ from phiforge.model.phi3 import Phi3
 
 T = TypeVar("T")
 
+PATIENCE = timedelta(
+    days=7
+)  # while the first process makes data, the others wait; of one that dies, torchrun ends all
+
 
 @contextmanager
 def joined() -> Iterator[None]:
@@ -31,7 +36,7 @@ def joined() -> Iterator[None]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield
     finally:
@@ -53,6 +58,15 @@ def gathered(value: T) -> list[T]:
     found: list[Any] = [None] * size()
     dist.all_gather_object(found, value)
     return found
+
+
+def by_first(make: Callable[[], T]) -> T:
+    """What the first process makes, to all, as pickle copies it. The others wait, and make nothing."""
+    if size() == 1:
+        return make()
+    found: list[Any] = [make() if rank() == 0 else None]
+    dist.broadcast_object_list(found, 0)
+    return found[0]
 
 
 def share(batches: Sequence[T]) -> list[tuple[T, bool]]:

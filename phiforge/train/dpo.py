@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.model.phi3 import Phi3
+from phiforge.train import distributed
 from phiforge.train.batches import Batch, Document, hidden, plan
 from phiforge.train.loop import Stage
 from phiforge.train.loss import log_probabilities
@@ -85,7 +86,7 @@ def stage(
     """
     pairs = [pair.begun(first) for pair in pairs] if first else list(pairs)
     documents = answers(pairs)
-    known = _reference(reference, documents, tokens, Path(folder))
+    known = distributed.by_first(lambda: _reference(reference, documents, tokens, Path(folder)))
     sizes = [len(documents[2 * i].ids) + len(documents[2 * i + 1].ids) for i in range(len(pairs))]
     batches = plan(sizes, tokens, epochs, seed)
 

@@ -158,9 +158,9 @@ def stage(
 ) -> Stage[Lessons]:
     """Answers to `settings.prompts` problems a step, judged by their verifiers (or by `judge`) and paid by `reward`.
 
-    `model` is what is trained, as training starts: its weights are read whenever a round begins. `decode` gives an answer's
-    text, special tokens included where the reward looks for them. `folder/groups.jsonl` says of every group what it taught,
-    or why nothing. Raises ValueError without a prompt, or for settings that cannot be.
+    `model` is what is trained, as training starts: its weights are read whenever a round begins, and processes share the
+    sampling. `decode` gives an answer's text, special tokens included where the reward looks for them. `folder/groups.jsonl`
+    says of every group what it taught, or why nothing. Raises ValueError without a prompt, or for settings that cannot be.
     """
     settings = settings or Settings()
     settings.check()
@@ -202,6 +202,7 @@ def stage(
         loss=loss,
         count=lambda lessons: count(lessons, settings.by_answer),
         tokens=lambda lessons: len(lessons.batch.tokens),
+        samples=rounds.begins,
     )
 
 

@@ -12,7 +12,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -65,7 +65,8 @@ class Step:
 @dataclass(frozen=True)
 class Stage(Generic[B]):
     """What is trained. `batches(step)` are a step's micro-batches; `loss(model, micro)` the sum of a micro-batch's loss and
-    sums to log; `count(micro)` what both are divided by, over the step; `tokens(micro)` how many it has."""
+    sums to log; `count(micro)` what both are divided by, over the step; `tokens(micro)` how many it has. `samples(step)`
+    says whether a step's batches come from the network itself, which is then whole in every process."""
 
     steps: int
     batches: Callable[[int], Sequence[B]]
@@ -74,6 +75,7 @@ class Stage(Generic[B]):
     tokens: Callable[[B], int]
     held_out: Callable[[Phi3], dict[str, float]] | None = None
     held_out_every: int = 0
+    samples: Callable[[int], bool] = lambda step: False
 
 
 def train(
@@ -114,7 +116,8 @@ def train(
         saved = time.monotonic()
         for step in range(first, stage.steps):
             started = time.monotonic()
-            batches = stage.batches(step)
+            with work.whole() if stage.samples(step) else nullcontext():
+                batches = stage.batches(step)
             loss, more = _gradients(stage, work, batches)
             norm = moved.clip()
             _sound(run, step, batches, loss, norm, losses, spike)

@@ -14,6 +14,7 @@ import torch
 from msgspec import Struct
 
 from phiforge.model.phi3 import Phi3
+from phiforge.train import distributed
 from phiforge.train.groups import Group, Prompt, Sampling, row, sample
 from phiforge.train.lessons import packed, weighed
 from phiforge.train.rewards import Judge, Reward
@@ -66,12 +67,17 @@ class Rounds:
             self._last = self._kept(first) or self._sampled(first)
         return self._last, age
 
+    def begins(self, step: int) -> bool:
+        """Whether a round begins with the step."""
+        return step % (self.settings.ahead * self.settings.passes) == 0
+
     def _kept(self, first: int) -> Round | None:
         file = self._folder / f"{first:08}.json"
         return msgspec.json.decode(file.read_bytes(), type=Round) if file.exists() else None
 
     def _sampled(self, first: int) -> Round:
-        """By the policy as it is: only ever asked for before step `first` has been taken."""
+        """By the policy as it is: only ever asked for before step `first` has been taken. Each process samples its share of
+        the prompts; which one does makes no difference to the answers."""
         settings = self.settings
         quantised = settings.rollout_dtype != "same"
         temperature = settings.temperature_at(first, self.steps)
@@ -83,7 +89,7 @@ class Rounds:
         # A prompt that two steps of a round have drawn is sampled for each of them.
         parts = [
             sample(
-                self.sampler, self.prompts, some, self.decode, self.reward, self.judge,
+                self.sampler, self.prompts, some[distributed.rank() :: distributed.size()], self.decode, self.reward, self.judge,
                 Sampling(
                     settings.group, settings.longest, temperature, seed_of(settings.seed, first + i), quantised,
                     settings.rebalance,
@@ -91,9 +97,10 @@ class Rounds:
             )
             for i, some in enumerate(chosen)
         ]  # fmt: skip
-        found = Round(first, temperature, parts)
         if self.outlives:
-            found = msgspec.structs.replace(found, parts=[self._with_chances(part, temperature) for part in parts])
+            parts = [self._with_chances(part, temperature) for part in parts]
+        found = Round(first, temperature, [_in_turn(each) for each in zip(*distributed.gathered(parts), strict=True)])
+        if self.outlives and distributed.rank() == 0:
             file = self._folder / f"{first:08}.json"
             partial = file.with_suffix(".part")
             partial.write_bytes(msgspec.json.encode(found))
@@ -127,6 +134,8 @@ class Rounds:
 
     def log(self, step: int, age: int, temperature: float, part: list[Group]) -> None:
         """Say of each group what it taught. A resumed run first forgets what was said of steps it takes again."""
+        if distributed.rank() > 0:
+            return
         if not self._begun:
             self._begun = True
             lines = self._groups.read_bytes().splitlines(True) if self._groups.exists() else []
@@ -141,3 +150,8 @@ class Rounds:
             file.writelines(
                 msgspec.json.encode(about | row(group, self.prompts[group.prompt].problem)) + b"\n" for group in part
             )
+
+
+def _in_turn(shares: Sequence[Sequence[Group]]) -> list[Group]:
+    """The groups that the processes have sampled, in the order of all prompts."""
+    return [share[i] for i in range(max(map(len, shares))) for share in shares if i < len(share)]

@@ -21,7 +21,7 @@ from phiforge.model import checkpoint
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Problem, Verdict
 from phiforge.store.models import find
-from phiforge.train import distil, dpo, groups, grpo, midtrain, pairs, pivotal_run, pretrain, rewards, sft
+from phiforge.train import distil, distributed, dpo, groups, grpo, midtrain, pairs, pivotal_run, pretrain, rewards, sft
 from phiforge.train.asking import Account
 from phiforge.train.batches import Document
 from phiforge.train.environments import Environment
@@ -150,7 +150,10 @@ class Works:
         how = stage.settings
         if stage.select:
             sampler = Sampler(model, self.format.stop_ids)
-            prompts = groups.select(sampler, prompts, folder, stage.select, group=how.group, longest=how.longest)
+            every, chosen = prompts, stage.select
+            prompts = distributed.by_first(
+                lambda: groups.select(sampler, every, folder, chosen, group=how.group, longest=how.longest)
+            )
         reward = rewards.load(stage.reward, scale=stage.scale)
         work = grpo.stage(
             model, prompts, self._decode, self.format.stop_ids, folder, steps=stage.steps, reward=reward,

@@ -21,6 +21,7 @@ class Working:
     gradients come to and the optimiser moves."""
 
     def __init__(self, model: Phi3, dtype: torch.dtype, recompute: bool) -> None:
+        self._model = model
         odd = [name for name, p in model.named_parameters() if p.requires_grad and p.dtype != torch.float32]
         if odd:
             raise ValueError(f"{odd[0]} is to be trained, but not fp32: load the network with dtype=torch.float32")
@@ -53,6 +54,16 @@ class Working:
         if isinstance(self.network, FSDPModule):
             self.network.reshard()
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """The network that is trained has its weights meanwhile, though each process holds only a part of them."""
+        if not isinstance(self.network, FSDPModule):
+            yield
+            return
+        _give_back(self.network, self._model)
+        yield
+        _empty(self._model)
+
 
 @contextmanager
 def working(
@@ -68,8 +79,7 @@ def working(
     if work.network is model or distributed.size() == 1:
         yield work
         return
-    for parameter in model.parameters():
-        parameter.data = parameter.data.new_empty(0)
+    _empty(model)
     try:
         yield work
     except final:
@@ -78,10 +88,15 @@ def working(
     _give_back(work.network, model)
 
 
+def _empty(model: Phi3) -> None:
+    for parameter in model.parameters():
+        parameter.data = parameter.data.new_empty(0)
+
+
 @torch.no_grad()
 def _give_back(network: nn.Module, model: Phi3) -> None:
     if isinstance(network, FSDPModule):
         network.reshard()
     found = dict[str, Tensor](network.named_parameters())
     for name, parameter in model.named_parameters():
-        parameter.data = distributed.whole(found[name].detach())
+        parameter.data = distributed.whole(found[name].detach()).to(parameter.device)
