@@ -22,6 +22,7 @@ VERBS = {
     "export": "write a model as a GGUF file for llama.cpp, or as a Hugging Face folder",
     "data": "make, describe, clean and mix training data",
     "train": "train a model by a recipe, on rows that `data` made",
+    "forge": "from a recipe, or problems of your own, to a better model with a report",
     "eval": "measure a model on benchmarks, compare two runs, look into a log",
     "doctor": "what this machine has, and which models fit it",
     "verify": "check an answer, or print the checker's own error table",

@@ -68,7 +68,7 @@ def iterate(path: str, column: str = "text", licence: str = "") -> Iterator[Seed
     elif file.suffix.lower() in _TEXTS:
         yield from _passages(file, licence)
     elif file.suffix in _TABLES:
-        for number, row in enumerate(_rows(file)):
+        for number, row in enumerate(rows(file)):
             fields = _fields(row, column, path)
             yield Seed(id=f"{file.name}/{number}", licence=licence, source=str(path), **fields)
     else:
@@ -77,7 +77,9 @@ def iterate(path: str, column: str = "text", licence: str = "") -> Iterator[Seed
         )
 
 
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
+def rows(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL, Parquet or CSV file as they are. Raises ValueError for a line that is not JSON."""
+    file = Path(path).expanduser()
     if file.suffix == ".parquet":
         from pyarrow import parquet
 

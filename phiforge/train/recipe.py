@@ -69,11 +69,15 @@ class Vocabulary(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows or texts by `path`; rows of `pipelines` of the data factory; or problems of an `environment`, "reasoning_gym:TASK" or
-    "verifiers:NAME", for grpo, dpo and distil. `tokens` is the source's size, for a plan where it is not at hand."""
+    """Rows or texts by `path`; rows of `pipelines` of the data factory, from `seeds` and by a `teacher` where they take any; or
+    problems of an `environment`, "reasoning_gym:TASK" or "verifiers:NAME", for grpo, dpo and distil. `tokens` is the source's
+    size, for a plan where it is not at hand."""
 
     path: str = ""
     pipelines: list[str] = []
+    seeds: str = ""
+    column: str = "text"
+    teacher: str = ""
     environment: str = ""
     rows: int = 1000
     level: int = 0
@@ -237,15 +241,15 @@ def read_recipe(path: str | os.PathLike[str], *, here: bool = True) -> Recipe:
     are not at hand."""
     try:
         recipe = msgspec.toml.decode(Path(path).read_bytes(), type=Recipe)
-        _check(recipe)
+        check(recipe)
         if here:
-            _check_here(recipe)
+            check_here(recipe)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     return recipe
 
 
-def _check(recipe: Recipe) -> None:
+def check(recipe: Recipe) -> None:
     start = recipe.start
     if sum(bool(each) for each in (start.model, start.depth, start.preset)) != 1:
         raise ValueError("[start] needs one of model, depth and preset")
@@ -329,7 +333,7 @@ def _shown(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _check_here(recipe: Recipe) -> None:
+def check_here(recipe: Recipe) -> None:
     if recipe.start.model:
         find(recipe.start.model)
     for name, data in recipe.data.items():

@@ -74,7 +74,7 @@ def _summary(results: Sequence[Result]) -> str:
     ]
     total = sum(each.seconds for each in results)
     note = f'<p class="soft">{total / 60:.1f} minutes of training steps; measuring and making data come on top.</p>'
-    return _table(names, rows) + note
+    return table(names, rows) + note
 
 
 def _solved(score: Score) -> str:
@@ -88,24 +88,24 @@ def _stage(number: int, result: Result, folder: Path) -> str:
     loss = [(row["step"], row["loss"]) for row in rows]
     held_out = [(row["step"], row["held_out"]) for row in rows if "held_out" in row]
     parts.append(
-        _figure("loss of each step" + (", and of what was kept aside (orange)" if held_out else ""), loss, held_out)
+        figure("loss of each step" + (", and of what was kept aside (orange)" if held_out else ""), loss, held_out)
     )
-    parts.append(_figure("gradient's norm", [(row["step"], row["norm"]) for row in rows], []))
+    parts.append(figure("gradient's norm", [(row["step"], row["norm"]) for row in rows], []))
     for name in sorted({key for row in rows for key in row} - _KNOWN):
         found = [(row["step"], row[name]) for row in rows if name in row]
-        parts.append(_figure(name.replace("_", " "), found, []))
+        parts.append(figure(name.replace("_", " "), found, []))
     if result.ledger:
         entries = [
             [e.name, f"{e.share:.1%}", f"{e.unique_tokens:,}", f"{e.epochs:.2f}", f"{e.tokens:,}"]
             for e in result.ledger
         ]
-        parts.append(_table(["source", "share", "unique tokens", "epochs", "tokens"], entries))
+        parts.append(table(["source", "share", "unique tokens", "epochs", "tokens"], entries))
     if result.after.retrieval:
         found = [
             [f"{int(n):,}", f"{result.before.retrieval.get(n, 0)}", f"{right}", f"{RETRIEVALS}"]
             for n, right in result.after.retrieval.items()
         ]
-        parts.append("<h3>Numbers found in registers</h3>" + _table(["tokens", "before", "after", "of"], found))
+        parts.append("<h3>Numbers found in registers</h3>" + table(["tokens", "before", "after", "of"], found))
     parts.append(_lessons(folder))
     if result.after.score:
         parts.append(_samples(result))
@@ -123,7 +123,7 @@ def _lessons(folder: Path) -> str:
     groups = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
     counts = Counter(group["lesson"] for group in groups)
     rows = [[lesson, f"{n:,}", f"{n / len(groups):.0%}"] for lesson, n in counts.most_common()]
-    return "<h3>What groups taught</h3>" + _table(["lesson", "groups", "share"], rows)
+    return "<h3>What groups taught</h3>" + table(["lesson", "groups", "share"], rows)
 
 
 def _samples(result: Result) -> str:
@@ -146,13 +146,13 @@ def _samples(result: Result) -> str:
     return "".join(parts)
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _figure(title: str, line: Sequence[tuple[float, float]], dots: Sequence[tuple[float, float]]) -> str:
+def figure(title: str, line: Sequence[tuple[float, float]], dots: Sequence[tuple[float, float]]) -> str:
     """A curve over steps, with another's points."""
     line = [point for point in _thin(line) if math.isfinite(point[1])]
     if len(line) < 2:

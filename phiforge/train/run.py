@@ -6,7 +6,8 @@
     <out>/<n>-<stage>/            metrics.jsonl, checkpoints/, at the end model/ (or adapter/) and stage.json
     <out>/report.html
 
-The same command again goes on where a stopped one was: what is there is not made twice.
+The same command again goes on where a stopped one was: what is there is not made twice. Under `torchrun`, all processes carry
+it out together, on one folder: the first makes, measures, reports and writes, and all of them train.
 """
 
 from __future__ import annotations
@@ -21,28 +22,44 @@ from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
 from phiforge.data import run as factory
 from phiforge.lm.sources import open_source
+from phiforge.model.phi3 import Phi3
 from phiforge.store.models import find
-from phiforge.train import environments, report
+from phiforge.train import distributed, environments, report
 from phiforge.train import tokenizer as vocabulary
 from phiforge.train.course import Course
 from phiforge.train.environments import Environment
+from phiforge.train.loop import Step
 from phiforge.train.measure import Result
 from phiforge.train.recipe import Data, Recipe
 from phiforge.train.work import Progress
 
 
-def run(recipe: Recipe, progress: Progress = lambda *_: None) -> list[Result]:
+def _silent(what: str, step: Step | None) -> None:
+    pass
+
+
+def run(recipe: Recipe, progress: Progress = _silent) -> list[Result]:
     """Carry a recipe out, or on. Raises ValueError if `out` holds a run of another recipe, or data is not fit."""
     out = Path(recipe.out).expanduser()
-    _describe(out, recipe)
-    data = {name: _made(recipe, name, each, progress) for name, each in recipe.data.items()}
+    chief = distributed.rank() == 0
+    if not chief:
+        progress = _silent
+    distributed.by_first(lambda: _describe(out, recipe))
+    data = {name: make_data(recipe, name, each, progress) for name, each in recipe.data.items()}
     tokenizer = _tokenizer(recipe, data, progress)
     course = Course(recipe, data, tokenizer, progress)
     results: list[Result] = []
     for number in range(len(recipe.stage)):
         results.append(course.result(number) or course.train(number))
-        report.write(recipe, results, out)
+        if chief:
+            report.write(recipe, results, out)
     return results
+
+
+def network(recipe: Recipe, done: int) -> Phi3:
+    """The network after so many stages, fp32, adapters merged. Raises OSError where one of them has not ended."""
+    tokenizer = _tokenizer(recipe, {}, lambda *_: None)
+    return Course(recipe, {}, tokenizer, lambda *_: None).model(done)
 
 
 def _describe(out: Path, recipe: Recipe) -> None:
@@ -57,7 +74,7 @@ def _describe(out: Path, recipe: Recipe) -> None:
     file.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
 
 
-def _made(recipe: Recipe, name: str, data: Data, progress: Progress) -> str | Environment:
+def make_data(recipe: Recipe, name: str, data: Data, progress: Progress) -> str | Environment:
     """Where the data is, made by the factory if it has pipelines; or the environment that it is."""
     if data.path:
         return data.path
@@ -68,14 +85,21 @@ def _made(recipe: Recipe, name: str, data: Data, progress: Progress) -> str | En
         return make[kind]()
     progress(f"making {name}", None)
     place = str(Path(recipe.out).expanduser() / "data" / name)
-    make = factory.Make(data.pipelines, data.rows, data.level, data.length)
-    factory.execute(factory.plan(factory.Config(place, [make], seed=data.seed)))
+    make = factory.Make(data.pipelines, data.rows, data.level, data.length, data.seeds, data.column)
+    teacher = factory.TeacherChoice(data.teacher)
+    config = factory.Config(place, [make], seed=data.seed, teacher=teacher)
+    distributed.by_first(lambda: factory.execute(factory.plan(config)))
     return place
 
 
 def _tokenizer(recipe: Recipe, data: dict[str, str | Environment], progress: Progress) -> Tokenizer:
     """The start's tokenizer, in the folder `start`; learnt there if the recipe says so."""
     folder = Path(recipe.out).expanduser() / "start"
+    distributed.by_first(lambda: _learn(recipe, folder, data, progress))
+    return Tokenizer.from_folder(folder)
+
+
+def _learn(recipe: Recipe, folder: Path, data: dict[str, str | Environment], progress: Progress) -> None:
     if not (folder / "tokenizer.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         if recipe.tokenizer:
@@ -87,4 +111,3 @@ def _tokenizer(recipe: Recipe, data: dict[str, str | Environment], progress: Pro
             Tokenizer.for_preset(recipe.start.preset).save(folder)
         else:
             open_source(find(recipe.start.model)).companions(folder)
-    return Tokenizer.from_folder(folder)
