@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -18,6 +19,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
+from phiforge.cli.main import main
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import new_adapter
 from phiforge.model.phi3 import Phi3
@@ -125,7 +127,9 @@ def _compared(folder: Path, *cases: str, processes: int = 2) -> None:
         two = weights(folder / f"{case}-many")
         assert one.keys() == two.keys()
         for name, weight in one.items():
-            torch.testing.assert_close(weight, two[name], atol=1e-4 * min(rough, 100), rtol=0, msg=lambda m, n=name: f"{n}: {m}")
+            torch.testing.assert_close(
+                weight, two[name], atol=1e-4 * min(rough, 100), rtol=0, msg=lambda m, n=name: f"{n}: {m}"
+            )
 
 
 @pytest.mark.slow
@@ -137,6 +141,102 @@ def test_another_number_of_processes_goes_on(tmp_path: Path, case: str) -> None:
     run(case, tmp_path / "two-one")
     for cut in ("one-two", "two-one"):
         assert_same_run(tmp_path / "whole", tmp_path / cut)
+
+
+# --- whole recipes ----------------------------------------------------------------------------------------------------
+
+START = """
+out = "{out}"
+dtype = "float32"
+
+[start]
+depth = 1
+context = 160
+
+[tokenizer]
+size = 300
+data = ["problems"]
+
+[data.problems]
+pipelines = ["words.calendars"]
+rows = 60
+level = 1
+length = "short"
+"""
+PRETRAIN = """
+[[stage]]
+kind = "pretrain"
+data = ["problems"]
+epochs = {epochs}
+batch = 1024
+micro = 512
+length = 96
+precision = "float32"
+optimizer = {{lr = 4e-3}}
+"""
+GRPO = """
+[[stage]]
+kind = "grpo"
+data = ["problems"]
+steps = 6
+precision = "float32"
+reward = "{reward}"
+lora = {{rank = 4}}
+settings = {{prompts = 3, group = 4, longest = 12, ahead = 2, passes = 2, staleness = 3, beta = 0.01, tokens = 300}}
+optimizer = {{lr = 1e-3, schedule = "constant"}}
+"""
+TRAIN = ("-m", "phiforge.cli.main", "train")
+
+
+@pytest.mark.slow
+def test_a_recipe_under_torchrun_comes_to_what_it_does_alone(tmp_path: Path) -> None:
+    """Data made and measured by the first process, groups sampled by both: the network learns the same."""
+    reward = tmp_path / "reward.py"
+    reward.write_text("def reward(rollout):\n    return len(rollout.text) % 7 / 7\n")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text((START + PRETRAIN + GRPO).format(out=tmp_path / "alone", epochs=2, reward=reward))
+    process = torchrun(*TRAIN, str(recipe), "--out", str(tmp_path / "two"))
+    assert main(["train", str(recipe), "--json"]) == 0
+    told, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, told
+    assert told.count("report: ") == 1
+    for stage in ("1-pretrain", "2-grpo"):
+        one, two = (RunFolder(tmp_path / name / stage).metrics() for name in ("alone", "two"))
+        assert len(one) > 5
+        for a, b in zip(one, two, strict=True):
+            assert a.keys() == b.keys()
+            assert a["loss"] == pytest.approx(b["loss"], abs=1e-5)
+            assert a["tokens"] == b["tokens"]
+    one, two = ((tmp_path / name / "2-grpo/groups.jsonl").read_text() for name in ("alone", "two"))
+    assert one == two
+    assert one.count('"taught"') > 6
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_torchrun_saves_and_hangs_nowhere(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text((START + PRETRAIN).format(out=tmp_path / "run", epochs=12))
+    log = tmp_path / "run/1-pretrain/metrics.jsonl"
+    process = torchrun(*TRAIN, str(recipe), start_new_session=True)
+    while not log.exists() or log.read_bytes().count(b"\n") < 3:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does; torchrun passes it on once more
+    told, _ = process.communicate(timeout=25)  # torchrun kills what still runs after 30 s
+    saved = RunFolder(log.parent).checkpoints()
+    assert [int(path.name) for path in saved] == [len(RunFolder(log.parent).metrics())]
+    assert f"stopped after step {int(saved[0].name)} of" in told
+
+    process = torchrun(*TRAIN, str(recipe))
+    while int(RunFolder(log.parent).metrics()[-1]["step"]) < int(saved[0].name) + 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    (children,) = Path(f"/proc/{process.pid}/task/{process.pid}").glob("children")
+    os.kill(int(children.read_text().split()[-1]), signal.SIGTERM)  # one process is told, and all stop
+    told, _ = process.communicate(timeout=60)
+    assert "exitcode  : 130" in told
+    assert main(["train", str(recipe), "--json"]) == 0  # alone, to the end
+    assert (log.parent / "model/config.json").exists()
 
 
 def _worker(asked: str) -> None:
