@@ -128,7 +128,8 @@ class Choice:
     """The continuation with the largest log-likelihood is the answer, first of equals; `Problem.answer` is a letter.
 
     `per` is what sums are divided by: nothing, or the continuation's UTF-8 bytes, characters (lm-evaluation-harness'
-    acc_norm), both without its leading space, or tokens. All are logged.
+    acc_norm), both without its leading space, or tokens. All are logged. With `greedy` an item is right where its answer is
+    what greedy decoding would write: of a text with one way to go on.
     """
 
     words: str
@@ -139,13 +140,19 @@ class Choice:
     between: str = "\n\n"
     shots: int = 0
     examples: Sequence[Problem] = ()
+    worked: Words | None = None  # as of `Generate`
+    drawn: bool = False  # likewise
     per: Literal["sum", "byte", "char", "token"] = "sum"
+    greedy: bool = False
     repeats: ClassVar[int] = 1
     kind: ClassVar[str] = "choice"
 
     def prefix(self, problem: Problem, examples: Sequence[Problem] = ()) -> str:
         """Intro and worked examples: what the items of a subset share."""
-        shown = [_worked(self.prompt(e), self.choices(e)[right(e)]) for e in examples]
+        shown = [
+            _worked(self.prompt(e), self.choices(e)[right(e)]) if self.worked is None else self.worked(e)
+            for e in examples
+        ]
         return _said(self.intro, problem) + "".join(each + self.between for each in shown)
 
     def text(self, problem: Problem, examples: Sequence[Problem] = ()) -> str:

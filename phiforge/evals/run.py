@@ -127,7 +127,7 @@ def plan(
         verifiers = [] if judged else sorted({protocol.verifier or p.verifier for p in chosen})
         judge = judge if judged else ""
     run = Run(
-        task=name,
+        task=task.name,
         part=part,
         task_version=task.version,
         protocol=protocol_name,

@@ -127,7 +127,10 @@ def names() -> tuple[str, ...]:
 
 @cache
 def get(name: str) -> Task:
-    """The task of this name, without a part. Raises ValueError, with near names, if there is none."""
+    """The task of this name, without a part, or of lm-eval's task file at this path. Raises ValueError, with near names, if
+    there is none."""
+    if name.endswith((".yaml", ".yml")):
+        return import_module("phiforge.evals.lm_eval_yaml").read(name)
     if name not in names():
         from difflib import get_close_matches
 

@@ -128,15 +128,19 @@ def _item(protocol: Choice | Perplexity, asked: _Asked) -> Item:
     ]
     values = [each.logprob / _length(protocol, each) for each in weighed]
     chosen, gold = values.index(max(values)), right(problem)
+    correct = weighed[gold].greedy if protocol.greedy else chosen == gold
+    said = f"{LETTERS[chosen]} is the likeliest" + ("" if chosen == gold else f", {problem.answer} is right")
+    if protocol.greedy:
+        said = "greedy decoding would" + ("" if correct else " not") + " write it"
     return Item(
         **common,
         prompt=asked.prompt,
         response=asked.texts[chosen],
         extracted=LETTERS[chosen],
         gold=problem.answer,
-        outcome="right" if chosen == gold else "wrong",
-        score=float(chosen == gold),
-        reason=f"{LETTERS[chosen]} is the likeliest" + ("" if chosen == gold else f", {problem.answer} is right"),
+        outcome="right" if correct else "wrong",
+        score=float(correct),
+        reason=said,
         choices=weighed,
         tokens_in=len(asked.ids[0][0]) + tokens,
         seconds=seconds,
