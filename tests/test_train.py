@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -18,11 +18,14 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from phiforge.model.config import PRESETS, shrink
+from phiforge.model.lora import merge, new_adapter
+from phiforge.model.peft import save_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.train import loss as losses
 from phiforge.train import pretrain, sft
 from phiforge.train.batches import Batch, Document, hidden, plan, stream
 from phiforge.train.loop import Diverged, Interrupted, Stage, Step, train
+from phiforge.train.lora import attach, detach
 from phiforge.train.optim import Optimizer, share
 from phiforge.train.run_folder import RunFolder
 
@@ -159,19 +162,43 @@ def test_fifty_steps_are_those_of_transformers(tmp_path: Path) -> None:
     model = network()
     checkpoint.save(model, tmp_path / "start")
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "start", dtype=torch.float32)
-    some = documents(100)
-    stage = sft.stage(some, tokens=60, epochs=6, accumulate=2)
-    steps = 50
+    ours = _compared(model, theirs, tmp_path / "run")
+    assert ours[-1] < ours[0]
+
+
+@pytest.mark.parametrize("rslora", [False, True])
+def test_fifty_steps_of_an_adapter_are_those_of_peft(tmp_path: Path, rslora: bool) -> None:
+    transformers, peft = pytest.importorskip("transformers"), pytest.importorskip("peft")
+    from phiforge.model import checkpoint
+
+    model = network()
+    checkpoint.save(model, tmp_path / "start")
+    adapter = new_adapter(CONFIG, 4, 8, rslora=rslora, generator=torch.Generator().manual_seed(1))
+    save_adapter(adapter, tmp_path / "adapter", CONFIG)
+    base = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "start", dtype=torch.float32)
+    theirs = peft.PeftModel.from_pretrained(base, tmp_path / "adapter", is_trainable=True)
+    attach(model, adapter)
+    ours = _compared(model, theirs, tmp_path / "run")
+    assert ours[-1] < ours[0]
+    merge(model, detach(model, adapter))
+    tokens = documents(1, most=30)[0].ids
+    with torch.no_grad():
+        mine = model.lm_head(hidden(model, Batch.of([Document([*tokens, 0], [1.0] * (len(tokens) + 1))])))
+        torch.testing.assert_close(mine, theirs(torch.tensor([tokens])).logits[0], atol=1e-3, rtol=0)
+
+
+def _compared(model: Phi3, theirs: Any, folder: Path, steps: int = 50) -> list[float]:
+    """Train ours by the loop and theirs by torch alone, on the same batches. Returns the losses, which must agree."""
+    stage = sft.stage(documents(100), tokens=60, epochs=6, accumulate=2)
     settings = Optimizer(lr=3e-3, warmup=0.1, schedule="linear", weight_decay=0.1)
     ours: list[float] = []
     cut = Stage(steps, stage.batches, stage.loss, stage.count, stage.tokens)
-    train(model, cut, settings, tmp_path / "run", progress=lambda step: ours.append(step.loss))
+    train(model, cut, settings, folder, progress=lambda step: ours.append(step.loss))
 
-    decayed = [p for p in theirs.parameters() if p.ndim > 1]
-    plain = [p for p in theirs.parameters() if p.ndim == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}], lr=3e-3, betas=(0.9, 0.95)
-    )
+    moving = [p for p in theirs.parameters() if p.requires_grad]
+    decayed, plain = [p for p in moving if p.ndim > 1], [p for p in moving if p.ndim == 1]
+    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=3e-3, betas=(0.9, 0.95))
     for step in range(steps):
         batches = stage.batches(step)
         total, count = torch.zeros(()), sum(float(b.weights.sum()) for b in batches)
@@ -182,13 +209,13 @@ def test_fifty_steps_are_those_of_transformers(tmp_path: Path) -> None:
                 total = total + (weights * F.cross_entropy(logits, labels, reduction="none")).sum()
         loss = total / count
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(moving, 1.0)
         for group in optimizer.param_groups:
             group["lr"] = 3e-3 * share(settings, step, steps)
         optimizer.step()
         optimizer.zero_grad()
         assert abs(float(loss.detach()) - ours[step]) < 1e-4, step
-    assert ours[-1] < ours[0]
+    return ours
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -276,17 +303,32 @@ def test_another_network_does_not_go_on_from_a_run(tmp_path: Path) -> None:
         train(other, sft.stage(documents(60), tokens=80), Optimizer(), tmp_path)
 
 
-@pytest.mark.slow
-def test_kill_9_at_ten_moments_changes_nothing(tmp_path: Path) -> None:
-    here, cut = str(Path(__file__).parent), str(tmp_path / "cut")
-    program = f"import sys; sys.path.insert(0, {here!r}); import test_train; test_train.run(test_train.Path({cut!r}))"
+_KILLED = """
+import os, random, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+from test_train import Path, run
+folder, chance = Path(sys.argv[2]), random.Random(0)
+log = folder / "metrics.jsonl"
+for step in sorted(chance.sample(range(1, 22), int(sys.argv[3]))):
+    child = os.fork()  # before torch has any thread
+    if not child:
+        run(folder)
+        os._exit(0)
+    while not log.exists() or log.read_bytes().count(b"\\n") < step:
+        time.sleep(0.002)
+    time.sleep(chance.uniform(0, 0.05))
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL, "too late"
+"""
+
+
+@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_kill_9_changes_nothing(tmp_path: Path, times: int) -> None:
+    words = [sys.executable, "-c", _KILLED, str(Path(__file__).parent), str(tmp_path / "cut"), str(times)]
+    process = subprocess.Popen(words)
     whole = run(tmp_path / "whole")
-    rng = Random(0)
-    for _ in range(10):
-        process = subprocess.Popen([sys.executable, "-c", program])
-        time.sleep(rng.uniform(2.0, 4.5))
-        process.kill()
-        process.wait()
+    assert process.wait(timeout=120) == 0
+    assert len(RunFolder(tmp_path / "cut").metrics()) < len(RunFolder(tmp_path / "whole").metrics())
     assert same(run(tmp_path / "cut"), whole)
 
 
