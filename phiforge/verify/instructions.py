@@ -3,6 +3,7 @@
 `verifier_args`:
     constraints   [{"kind": ..., ...}], each followed or not; the score is the share that is followed
     loose         True where a first or last line around the answer, and emphasis, don't count against it (IFEval's loose)
+    figures       True where IFEval's further figures are wanted as measures
 
 The kinds of IFEval (arXiv:2311.07911) have its names and arguments, so that its file can be used as it is; those without a
 colon are ours. A relation is "less than", "at least", "at most" or "exactly".
@@ -35,7 +36,9 @@ def verify(response: str, problem: Problem) -> Verdict:
 
 
 def measures(response: str, problem: Problem) -> dict[str, float]:
-    """IFEval's other three figures: whether all is kept by loose reading, and how many of the instructions by either."""
+    """IFEval's other three figures, where they are wanted: whether all is kept by loose reading, how many are by either."""
+    if not problem.verifier_args.get("figures"):
+        return {}
     strict, loose = (_wrong(response, problem, loose=loose) for loose in (False, True))
     kept, loosely, n = (float(each) for each in (strict.count(""), loose.count(""), len(strict)))
     return {

@@ -22,7 +22,8 @@ def item(row: Row, index: int) -> Problem:
         messages=[Message("user", row["prompt"])],
         verifier="instructions",
         verifier_args={
-            "constraints": [{"kind": kind} | {k: v for k, v in args.items() if v is not None} for kind, args in kinds]
+            "constraints": [{"kind": kind} | {k: v for k, v in args.items() if v is not None} for kind, args in kinds],
+            "figures": True,
         },
     )
 
