@@ -10,13 +10,12 @@ import re
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from phiforge import verify
 from phiforge.data import seeds as seedbed
 from phiforge.data.seeds import Seed
-from phiforge.forge.recipe import Eval, Forge
+from phiforge.forge.recipe import Eval, Forge, write_forge
 from phiforge.records import Example, Message, Problem, Provenance, write_jsonl
 from phiforge.train.distil import Sampled
 from phiforge.train.grpo import Settings
@@ -123,27 +122,8 @@ class Annotated(Struct):
 
 
 def write(recipe: Forge) -> Path:
-    """Write own.toml, with what differs from the defaults."""
-    file = recipe.path / "own.toml"
-    file.write_bytes(msgspec.toml.encode(_said(msgspec.to_builtins(recipe), recipe)))
-    return file
-
-
-def _said(found: object, of: object) -> object:
-    """Fields of structs that are their defaults are left out."""
-    if isinstance(of, Struct) and isinstance(found, dict):
-        defaults = {f.name: f.default if f.default is not msgspec.NODEFAULT else f.default_factory() if
-                    f.default_factory is not msgspec.NODEFAULT else UNSET for f in msgspec.structs.fields(of)}  # fmt: skip
-        return {
-            name: _said(each, getattr(of, name, None))
-            for name, each in found.items()
-            if name not in defaults or getattr(of, name) != defaults[name]
-        }
-    if isinstance(of, list) and isinstance(found, list):
-        return [_said(a, b) for a, b in zip(found, of, strict=True)]
-    if isinstance(of, dict) and isinstance(found, dict):
-        return {name: _said(found[name], of[name]) for name in found}
-    return found
+    """Write own.toml, to be read, changed and carried out again."""
+    return write_forge(recipe, recipe.path / "own.toml")
 
 
 def _column(file: str) -> str:

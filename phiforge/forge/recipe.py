@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import fields
 
 from phiforge.evals import task as tasks
 from phiforge.evals.run import Options
@@ -102,6 +103,26 @@ def read_forge(path: str | os.PathLike[str]) -> Forge:
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     return recipe
+
+
+def write_forge(recipe: Forge, file: Path) -> Path:
+    """Write a recipe with what is not a default. The file appears whole or not at all."""
+    partial = file.with_name(f".{file.name}.part")
+    partial.write_bytes(msgspec.toml.encode(_without_defaults(msgspec.to_builtins(recipe), recipe)))
+    partial.replace(file)
+    return file
+
+
+def _without_defaults(found: Any, of: Any) -> Any:
+    if isinstance(of, list):
+        return [_without_defaults(*pair) for pair in zip(found, of, strict=True)]
+    if isinstance(of, dict):
+        return {name: _without_defaults(found[name], each) for name, each in of.items()}
+    if not isinstance(of, Struct):
+        return found
+    defaults = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(of)}
+    changed = (name for name in found if name not in defaults or getattr(of, name) != defaults[name])
+    return {name: _without_defaults(found[name], getattr(of, name)) for name in changed}
 
 
 def check_forge(recipe: Forge) -> None:

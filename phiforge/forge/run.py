@@ -38,7 +38,7 @@ from phiforge.evals.compare import Comparison, compare
 from phiforge.evals.log import read_items as answered
 from phiforge.evals.run import execute, plan
 from phiforge.forge import budget
-from phiforge.forge.recipe import Eval, Forge
+from phiforge.forge.recipe import Eval, Forge, read_forge, write_forge
 from phiforge.lm import quantise
 from phiforge.lm.export import write_gguf
 from phiforge.lm.local import LocalModel
@@ -93,9 +93,8 @@ def forge(recipe: Forge, data: str | Path | None = None, progress: Progress = la
     if not fitted.exists():
         with clock("planning"):
             spent = sum(part.seconds for part in clock.parts.values()) + clock.parts["measuring"].seconds
-            cut = budget.cut(recipe, learnt, spent, generated, progress)
-            fitted.write_bytes(msgspec.toml.encode(msgspec.to_builtins(cut)))
-    story.recipe = recipe = msgspec.toml.decode(fitted.read_bytes(), type=Forge)
+            write_forge(budget.cut(recipe, learnt, spent, generated, progress), fitted)
+    story.recipe = recipe = read_forge(fitted)
     with clock("training"):
         used = {
             name: msgspec.structs.replace(each, path=str(learnt[name]), pipelines=[]) if name in learnt else each

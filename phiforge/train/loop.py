@@ -224,7 +224,7 @@ def _sound(
     """Refuse a step that would spoil the weights, and keep what caused it."""
     if not (math.isfinite(loss) and math.isfinite(norm)):
         reason = f"the loss is {loss} and the gradient's norm {norm}"
-    elif len(last) >= 20 and loss > spike * max(median(last), 0.05):
+    elif len(last) >= 20 and loss > spike * max(median(last), 0.2):
         reason = f"the loss is {loss:.3f}, after {median(last):.3f} in the last {len(last)} steps"
     else:
         return
