@@ -61,14 +61,18 @@ def _pass_on(master: Tensor, low: Tensor) -> None:
 
 
 def fastest(device: torch.device, config: ModelConfig) -> torch.dtype:
-    """fp32 or bf16: what a layer of this network takes less time in, forward and backward, on this machine.
+    """fp32 or bf16: what a layer of this network takes less time in, forward and backward, on this machine."""
+    fp32, bf16 = measured(device, config)
+    return torch.bfloat16 if bf16 < PAYS * fp32 else torch.float32
 
-    Measured once for each shape of layer, and kept with the engine's measurements.
-    """
+
+def measured(device: torch.device, config: ModelConfig) -> tuple[float, float]:
+    """Seconds that a layer's step takes in fp32 and in bf16, measured once for each shape of layer and kept with the engine's
+    measurements."""
     where = f", training on {torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type}"
     shape = f"{config.d_model} {config.n_heads}/{config.n_kv_heads}x{config.head_dim} {config.d_ff}"
     fp32, bf16 = remembered(where, {shape: lambda: _seconds(device, config)})[shape]
-    return torch.bfloat16 if bf16 < PAYS * fp32 else torch.float32
+    return fp32, bf16
 
 
 def _seconds(device: torch.device, config: ModelConfig) -> tuple[float, float]:
