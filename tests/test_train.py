@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from itertools import pairwise
@@ -347,3 +350,43 @@ def test_a_nano_network_learns_a_text(tmp_path: Path) -> None:
     train(model, stage, Optimizer(lr=5e-3), tmp_path, progress=lambda step: last.append(step.loss))
     assert last[0] > 4
     assert last[-1] < 0.5
+
+
+# --- trackers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "message"), [
+    ("mlflow", "tracker = 'mlflow' is not known: trackio or wandb"),
+    ("wandb", "tracker = 'wandb' is not installed: pip install wandb"),
+])  # fmt: skip
+def test_a_tracker_that_is_not_there_is_named(tmp_path: Path, name: Any, message: str) -> None:
+    if name == "wandb" and importlib.util.find_spec(name):
+        pytest.skip("it is installed")
+    with pytest.raises(ValueError, match=message):
+        train(network(), sft.stage(documents(20), tokens=80), Optimizer(), tmp_path, tracker=name)
+    assert not RunFolder(tmp_path).metrics()
+
+
+def test_a_run_is_tracked_and_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By trackio, in a database on this machine: every step once, also of a run that was stopped."""
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "tracked"))
+    pytest.importorskip("trackio")
+    stage = sft.stage(documents(60), tokens=80, held_out=documents(5, 9), held_out_every=4)
+
+    def press(step: Step) -> None:
+        if step.step == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train(network(), stage, Optimizer(), tmp_path / "run", progress=press, tracker="trackio")
+    train(network(), stage, Optimizer(), tmp_path / "run", tracker="trackio")
+    assert not capfd.readouterr().out
+    with sqlite3.connect(tmp_path / "tracked/phiforge.db") as database:
+        rows = database.execute("select run_name, step, metrics from metrics order by step").fetchall()
+    logged = RunFolder(tmp_path / "run").metrics()
+    assert [step for _, step, _ in rows] == [row["step"] for row in logged]
+    assert {name for name, *_ in rows} == {f"{tmp_path.name}-run"}
+    for (_, _, told), row in zip(rows, logged, strict=True):
+        assert json.loads(told) == {key: value for key, value in row.items() if key != "step"}

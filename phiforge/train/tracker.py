@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,8 +36,10 @@ def tracking(
         raise ValueError(f"tracker = {tracker!r} is not installed: pip install {tracker}") from None
     name = "-".join(folder.absolute().parts[-2:])
     same = {"id": name} if tracker == "wandb" else {}  # trackio knows a run by its name
-    module.init(project=PROJECT, name=name, config=dict(config), resume="allow", **same)
+    with redirect_stdout(sys.stderr):  # both speak of themselves, and standard output is the caller's
+        module.init(project=PROJECT, name=name, config=dict(config), resume="allow", **same)
     try:
         yield lambda step, metrics: module.log(dict(metrics), step=step)
     finally:
-        module.finish()
+        with redirect_stdout(sys.stderr):
+            module.finish()
