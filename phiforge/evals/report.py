@@ -167,10 +167,19 @@ def _overview(summaries: Sequence[Summary]) -> RenderableType:
 
 
 def _published(summaries: Sequence[Summary]) -> RenderableType | None:
-    """The published table, a task a line, beside what was measured. A figure by another protocol has a star and its reason."""
-    found = [(each, known) for each in summaries if (known := published(each)) is not None]
-    if not found:
-        return None
+    """The published tables, one of each source and protocol, a task a line, beside what was measured. A figure by another
+    protocol has a star and its reason."""
+    by_source: dict[tuple[str, str], list[tuple[Summary, Published]]] = {}
+    for each in summaries:
+        if (known := published(each)) is not None:
+            by_source.setdefault((known.source, known.protocol), []).append((each, known))
+    parts: list[RenderableType] = []
+    for (source, protocol), found in by_source.items():
+        parts += [Text(), *_of_source(found), Text(f"Published: {source} ({protocol})", "dim")]
+    return Group(*parts[1:]) if parts else None
+
+
+def _of_source(found: Sequence[tuple[Summary, Published]]) -> list[RenderableType]:
     models = list(dict.fromkeys(model for _, known in found for model in known.scores))
     rows: list[Sequence[str]] = []
     notes: list[str] = []
@@ -181,10 +190,7 @@ def _published(summaries: Sequence[Summary]) -> RenderableType | None:
         scores = [f"{known.scores[model]:.1f}" if model in known.scores else "" for model in models]
         rows.append((name(each), each.run.model, measured, *scores))
     table = _table(("published, percent", "measured", "", *models), rows, left=2)
-    sources = [
-        f"{source} ({protocol})" for source, protocol in dict.fromkeys((k.source, k.protocol) for _, k in found)
-    ]
-    return Group(table, *(Text(note, "yellow") for note in notes), Text(f"Published: {'; '.join(sources)}", "dim"))
+    return [table, *(Text(note, "yellow") for note in notes)]
 
 
 def _compared(found: Comparison) -> RenderableType:

@@ -69,7 +69,7 @@ TASK = Task(
             drawn=True, temperature=0.5,
         ),
     },
-    published={"Phi-4": 75.5, "GPT-4o-mini": 79.3, "Qwen-2.5-14B": 85.5, "Llama-3.3-70B": 90.2, "GPT-4o": 80.9},
+    published={"Phi-4": 75.5, "GPT-4o-mini": 79.3, "Qwen-2.5-14B": 85.5, "Llama-3.3-70B": 90.2},
     published_as="phi4",
     source="Phi-4 Technical Report, arXiv:2412.08905, Table 1",
 )  # fmt: skip

@@ -48,7 +48,7 @@ TASK = Task(
             temperature=0.5, judge=judge,
         ),
     },
-    published={"Phi-4": 3.0, "GPT-4o-mini": 9.9, "Qwen-2.5-14B": 5.4, "Llama-3.3-70B": 20.9, "GPT-4o": 39.4},
+    published={"Phi-4": 3.0, "GPT-4o-mini": 9.9, "Qwen-2.5-14B": 5.4, "Llama-3.3-70B": 20.9},
     published_as="phi4",
     source="Phi-4 Technical Report, arXiv:2412.08905, Table 1 (F1)",
 )  # fmt: skip
