@@ -55,7 +55,7 @@ def _wrong(response: str, problem: Problem, *, loose: bool) -> list[str]:
     shown = (visible(response) or "").strip()
     if not shown:
         return ["the response is empty"] * len(constraints)
-    variants = list(_variants(shown)) if loose else [shown]
+    variants = [each for each in _variants(shown) if each.strip()] if loose else [shown]
     return [min((broken(each, text) for text in variants), key=bool) for each in constraints]
 
 

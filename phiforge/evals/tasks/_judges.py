@@ -30,7 +30,10 @@ _BY_REFERENCE = (
     "Your evaluation should consider correctness and helpfulness. You will be given a reference answer and the assistant's "
     "answer. "
 )
-_COMPARE = "Begin your evaluation by comparing the assistant's answer with the reference answer. Identify and correct any mistakes. "
+_COMPARE = (
+    "Begin your evaluation by comparing the assistant's answer with the reference answer. "
+    "Identify and correct any mistakes. "
+)
 
 
 def mark(judge: LanguageModel, problem: Problem, answers: list[str]) -> Grade:
@@ -38,7 +41,7 @@ def mark(judge: LanguageModel, problem: Problem, answers: list[str]) -> Grade:
     questions = [problem.messages[-1].text, *problem.metadata["follow_ups"]]
     reference = problem.metadata.get("reference", [])
     turns = range(1, len(answers) + 1)
-    asked = [_mark_asked(questions[:n], answers[:n], reference[:n]) for n in turns]
+    asked = [mark_asked(questions[:n], answers[:n], reference[:n]) for n in turns]
     said = _said(judge, asked, 2048)
     found = [next((m for pattern in _MARK if (m := pattern.search(text))), None) for text in said]
     marks = [float(m[1]) for m in found if m and 1 <= float(m[1]) <= 10]
@@ -50,7 +53,7 @@ def mark(judge: LanguageModel, problem: Problem, answers: list[str]) -> Grade:
     return Grade("right" if score == 1 else "wrong", score, reason, measures=measures)
 
 
-def _mark_asked(questions: list[str], answers: list[str], reference: list[str]) -> list[Message]:
+def mark_asked(questions: list[str], answers: list[str], reference: list[str]) -> list[Message]:
     """Ask for a mark of the last answer, of one or of two turns; `reference` is empty where there is none."""
     if len(answers) == 1:
         by = _BY_REFERENCE + _COMPARE if reference else _BY_FACTORS + _EXPLAIN
@@ -118,7 +121,7 @@ def compare(judge: LanguageModel, problem: Problem, answers: list[str]) -> Grade
     """The share won of two games, the baseline's answer shown first and then last; a clear verdict counts three times."""
     prompt, own, other = problem.messages[-1].text, answers[-1], problem.answer
     asked = [
-        _comparison_asked(prompt, a, b, creative=problem.metadata["creative"]) for a, b in ((other, own), (own, other))
+        comparison_asked(prompt, a, b, creative=problem.metadata["creative"]) for a, b in ((other, own), (own, other))
     ]
     said = _said(judge, asked, 4096)
     verdicts = [next((found[-1] for p in _VERDICT if (found := p.findall(text.upper()))), "") for text in said]
@@ -132,7 +135,7 @@ def compare(judge: LanguageModel, problem: Problem, answers: list[str]) -> Grade
     return Grade("right" if won == games else "wrong", won / games, shown, measures=measures)
 
 
-def _comparison_asked(prompt: str, a: str, b: str, *, creative: bool = False) -> list[Message]:
+def comparison_asked(prompt: str, a: str, b: str, *, creative: bool = False) -> list[Message]:
     """Ask which of two answers is better; of creative writing (v2) the judge need not write its own first."""
     own, with_own = ("", "") if creative else (f"{_OWN}\n\n", " with your answer")
     asked = (

@@ -51,7 +51,10 @@ def prompted(problem: Problem) -> str:
 
 
 TASK = Task(
-    data={"test": Files(folder="bfcl", files="BFCL_v4_*.json", more="possible_answer/*.json", key="id", get=GET)},
+    data={
+        "test": Files(folder="bfcl", files="BFCL_v4_*.json", more="possible_answer/*.json", key="id", get=GET,
+                      sha256="a669cebd9e76e5796667c325595cf05cf1a12b71306f05a0ce1339686a2f9feb"),
+    },
     item=item,
     protocols={
         "tools": Generate(
