@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phiforge.cli import WrongWords
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from phiforge.data.curate.benchmark import Item
     from phiforge.data.draft import Length
     from phiforge.data.run import Config, Progress, Report
 
@@ -286,6 +288,63 @@ def _curate(args: argparse.Namespace) -> int:
     return 0
 
 
+def _declare_leaks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help="training data, as `curate` takes it")
+    parser.add_argument(
+        "--against", nargs="+", required=True, metavar="TASK", help="tasks of `phiforge eval`, TASK:SPLIT, or files"
+    )
+    parser.add_argument(
+        "-o", "--out", required=True, metavar="FILE", help="a line for each item found; for eval's --flagged"
+    )
+    parser.add_argument(
+        "--text", metavar="COLUMN", help="the source is a file of documents, and this column is their text"
+    )
+    parser.add_argument(
+        "--sets", metavar="FOLDER", help="the folder of data sets (default: as `phiforge eval` has it)"
+    )
+
+
+def _leaks(args: argparse.Namespace) -> int:
+    from phiforge.cli.progress import progress_bar
+    from phiforge.data.curate import filters
+    from phiforge.data.curate.decontaminate import Decontaminator
+    from phiforge.data.curate.leaks import leaks
+    from phiforge.records import write_jsonl
+
+    source = filters.opened(args.source, args.text)
+    decontaminator = Decontaminator(item for name in args.against for item in _benchmark(name, args.sets))
+    with progress_bar(quiet=args.json) as show:
+        found = leaks(source, decontaminator, lambda w, n: show(f"{w} {n:,}", 0, 0))
+        write_jsonl(args.out, found)
+    if args.json:
+        return _print_json(decontaminator.report)
+    for name, report in decontaminator.report.items():
+        untold = f" ({report.untold:,} cannot be told from other text)" if report.untold else ""
+        print(f"{name}: {report.leaked_items:,} of {report.items:,} items found, in {report.texts:,} texts{untold}")
+    print(f"their ids and places: {args.out}")
+    return 0
+
+
+def _benchmark(name: str, sets: str | None) -> Iterator[Item]:
+    """The items of a file, or of a task with the ids that its logs have."""
+    from phiforge.data.curate.benchmark import Item, read_items
+
+    if Path(name).exists():
+        yield from read_items(name)
+        return
+    from phiforge.evals import task as registry
+    from phiforge.evals.data import data_folder, load, problems
+
+    name, _, split = name.partition(":")
+    task = registry.get(name)
+    split = split or task.split
+    if split not in task.data:
+        raise ValueError(f"{name} has no split {split!r}: it has {', '.join(task.data)}")
+    for problem in problems(task, load(task.data[split], data_folder(sets), unpinned=True), split):
+        texts = [*(message.text for message in problem.messages), *problem.verifier_args.get("options", ())]
+        yield Item(name, problem.id, "\n".join(map(str, texts)))
+
+
 def _declare_mix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("mixture", help="a mixture.toml; with --trace, a folder of rows")
     parser.add_argument("-o", "--out", help="write the mixed rows here (default: only show the ledger)")
@@ -323,6 +382,7 @@ ACTIONS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callabl
     "show": ("one pipeline, and rows of it", _declare_show, _show),
     "run": ("make rows, proven, into a folder", _declare_run, _run),
     "card": ("describe a folder of rows: counts, diversity, samples, a dataset card", _declare_card, _card),
+    "leaks": ("which benchmark items a training set holds, by their ids", _declare_leaks, _leaks),
     "curate": ("drop duplicates, broken texts and benchmark items, with reasons", _declare_curate, _curate),
     "mix": ("sources in shares, with a ledger of tokens and epochs", _declare_mix, _mix),
 }

@@ -161,8 +161,9 @@ def by_item(items: Sequence[Item]) -> dict[str, list[Item]]:
 
 
 def read_flags(file: str | Path, task: str = "", split: str = "") -> set[str]:
-    """The ids of contaminated items in a file: an id a line, JSON lines with "item" (or "id"), or the report.json that
-    `phiforge data curate --against LOG/items.jsonl` wrote. A bare row number becomes `task`/`split`/number.
+    """The ids of contaminated items in a file: what `phiforge data leaks --against TASK` wrote, an id a line, JSON lines with
+    "item" (or "id"), or the report.json of `phiforge data curate --against LOG/items.jsonl`. A bare row number becomes
+    `task`/`split`/number.
 
     Raises ValueError for a file that cannot be read, and for a report that does not list all items it found.
     """
@@ -173,7 +174,7 @@ def read_flags(file: str | Path, task: str = "", split: str = "") -> set[str]:
     ids: set[str] = set()
     if (report := _json(text)) and isinstance(report.get("benchmarks"), dict):
         for name, found in report["benchmarks"].items():
-            named = {leak["item"] for leak in found["matches"] if leak["contaminated"]}
+            named = {*found.get("leaked", ()), *(leak["item"] for leak in found["matches"] if leak["contaminated"])}
             if len(named) < found["leaked_items"]:
                 raise ValueError(
                     f"{file} lists {len(named)} of the {found['leaked_items']} items of {name} that were found; give a file "

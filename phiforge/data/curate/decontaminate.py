@@ -51,8 +51,9 @@ class Leak(Struct, frozen=True):
 
 
 class BenchmarkReport(Struct):
-    """What was found of one benchmark. `untold` items are too short or too common to be told from other text; `by` counts
-    pairs of a text and an item by how they were found."""
+    """What was found of one benchmark. `untold` items are too short or too common to be told from other text; `leaked` are the
+    ids of all that contaminate a text, `matches` the first places; `by` counts pairs of a text and an item by how they were
+    found."""
 
     items: int = 0
     untold: int = 0
@@ -60,6 +61,7 @@ class BenchmarkReport(Struct):
     texts: int = 0
     partial_texts: int = 0
     by: dict[str, int] = {}
+    leaked: list[str] = []
     matches: list[Leak] = []
 
 
@@ -261,7 +263,9 @@ class Decontaminator:
                 report = self.report[leak.benchmark]
                 if leak.contaminated:
                     report.by = dict(Counter(report.by) + Counter([leak.how]))
-                    report.leaked_items += owner not in self._leaked
-                    self._leaked.add(owner)
+                    if owner not in self._leaked:
+                        report.leaked_items += 1
+                        report.leaked.append(self.items[owner].id)
+                        self._leaked.add(owner)
                 if len(report.matches) < self.matches:
                     report.matches.append(leak)
