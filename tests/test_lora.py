@@ -494,7 +494,7 @@ def edited(folder: Path, config: ModelConfig, **settings: Any) -> Path:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"use_dora": True}, "use_dora is True, which is not supported"),
+        ({"use_dora": True}, r"layers\.0\.self_attn\.qkv_proj\.lora_magnitude_vector' is missing"),
         ({"modules_to_save": ["lm_head"]}, r"modules_to_save is \['lm_head'\]"),
         ({"bias": "all"}, "bias is 'all'"),
         ({"lora_bias": True}, "lora_bias is True"),

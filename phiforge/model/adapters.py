@@ -17,8 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from phiforge.kernels.formats import dequantize
 from phiforge.model.lora import Adapter, LowRank, check
 from phiforge.model.phi3 import Phi3
+from phiforge.model.quantized import QuantizedLinear
 
 
 class Selection:
@@ -40,6 +42,7 @@ class LoraLinear(nn.Module):
     kind: type[nn.Module]
     selection: Selection
     updates: dict[str, tuple[Tensor, Tensor]]  # by adapter: A and the scaled B
+    gains: dict[str, Tensor]  # what DoRA multiplies the output by
     trained: tuple[str, Tensor] | None  # name and factor of the trainable one; lora_A and lora_B are its values
     lora_A: nn.Parameter
     lora_B: nn.Parameter
@@ -67,6 +70,8 @@ class LoraLinear(nn.Module):
                 y[rows].add_(added)
             else:
                 y.index_add_(0, rows, added.to(y.dtype))
+            if name in self.gains:
+                y[rows] *= self.gains[name]
 
 
 @functools.cache
@@ -78,14 +83,19 @@ def _put_on(layer: nn.Module, selection: Selection) -> LoraLinear:
     if not isinstance(layer, LoraLinear):
         layer.__class__ = lora_class(type(layer))
         assert isinstance(layer, LoraLinear)
-        layer.selection, layer.updates, layer.trained = selection, {}, None
+        layer.selection, layer.updates, layer.gains, layer.trained = selection, {}, {}, None
     return layer
 
 
 def _take_off(layer: LoraLinear) -> None:
     kind, plain = layer.kind, cast(nn.Module, layer)
-    del layer.selection, layer.updates, layer.trained
+    del layer.selection, layer.updates, layer.gains, layer.trained
     plain.__class__ = kind
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    """What a linear layer of any kind multiplies by, [d_out, d_in]."""
+    return dequantize(layer.packed) if isinstance(layer, QuantizedLinear) else cast(Tensor, layer.weight)
 
 
 class Adapters:
@@ -121,6 +131,8 @@ class Adapters:
             raise ValueError(f"there is an adapter {name!r} already; replace or remove it")
         if trainable and self._trainable is not None and self._trainable[0] != name:
             raise ValueError(f"adapter {self._trainable[0]!r} is trainable, and only one can be; remove it first")
+        if trainable and any(update.magnitude is not None for update in adapter.updates.values()):
+            raise ValueError("an adapter with DoRA's magnitudes is trained by phiforge.train.lora, not here")
         layers = {module: self.model.get_submodule(module) for module in adapter.updates}
         for module, layer in layers.items():
             if isinstance(layer, LoraLinear) and layer.selection is not self._selection:
@@ -140,6 +152,9 @@ class Adapters:
                 layer.lora_A = nn.Parameter(update.a.detach().to(plain.device, copy=True))
                 layer.lora_B = nn.Parameter(update.b.detach().to(plain.device, copy=True))
             else:
+                gain = update.gain(_weight(layer)) if update.magnitude is not None else None
+                if gain is not None:
+                    layer.gains[name] = gain.to(plain.dtype)
                 layer.updates[name] = (
                     update.a.detach().to(plain.device, dtype, copy=True),
                     (update.b * update.factor()).detach().to(plain.device, dtype),
@@ -160,6 +175,7 @@ class Adapters:
             if not isinstance(layer, LoraLinear):
                 continue  # replaced by another object since
             layer.updates.pop(name, None)
+            layer.gains.pop(name, None)
             if layer.trained is not None and layer.trained[0] == name:
                 layer.trained = None
                 del layer.lora_A, layer.lora_B

@@ -1,4 +1,5 @@
-"""Low-rank adapters (LoRA, Hu et al. 2021): scale * x A^T B^T, added to the output x W^T of linear layers.
+"""Low-rank adapters (LoRA, Hu et al. 2021): scale * x A^T B^T, added to the output x W^T of linear layers. Those of DoRA (Liu
+et al. 2024) have a magnitude for each row as well, which W + scale B A is scaled to.
 
 Here is what an adapter is, a fresh one for training, and `merge`, which adds one to the weights for good. `adapters.py`
 puts them on a network, many at once; `peft.py` reads and writes their files.
@@ -36,11 +37,13 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LowRank:
-    """The update of one linear layer: a [R, d_in] and b [d_out, R]. What b holds outside its blocks counts as 0."""
+    """The update of one linear layer: a [R, d_in] and b [d_out, R]. What b holds outside its blocks counts as 0. DoRA's
+    magnitude [d_out] is that of the new rows; what it holds outside the blocks changes nothing."""
 
     a: Tensor
     b: Tensor
     blocks: tuple[Block, ...]
+    magnitude: Tensor | None = None
 
     def factor(self) -> Tensor:
         """[d_out, R], the scale inside the blocks and 0 outside: the update is x a^T (b * factor)^T."""
@@ -49,6 +52,21 @@ class LowRank:
             factor[block.start : block.end, at : at + block.rank] = block.scale
             at += block.rank
         return factor
+
+    def covered(self) -> Tensor:
+        """Which rows of the output are in a block, bool [d_out]."""
+        found = torch.zeros(len(self.b), dtype=torch.bool, device=self.b.device)
+        for block in self.blocks:
+            found[block.start : block.end] = True
+        return found
+
+    def gain(self, weight: Tensor) -> Tensor | None:
+        """What DoRA multiplies each row of W + scale B A by, fp32 [d_out], for the layer's weight [d_out, d_in]."""
+        if self.magnitude is None:
+            return None
+        a, b = (x.to(weight.device, torch.float32) for x in (self.a, self.b * self.factor()))
+        norm = torch.linalg.vector_norm(weight.float() + b @ a, dim=1)
+        return torch.where(self.covered().to(weight.device), self.magnitude.to(weight.device).float() / norm, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +90,13 @@ class Target(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The update of one published linear layer: a [r, d_in], b [rows, r]."""
+    """The update of one published linear layer: a [r, d_in], b [rows, r], DoRA's magnitude [rows] if it has one."""
 
     target: Target
     a: Tensor
     b: Tensor
     scale: float
+    magnitude: Tensor | None = None
 
 
 def targets(config: ModelConfig) -> dict[str, Target]:
@@ -115,18 +134,23 @@ def join(config: ModelConfig, parts: Sequence[Part]) -> LowRank:
     """The parts of one module as its update. Parts that make up a whole module and share one A become one block."""
     first = parts[0]
     d_out = targets(config)[first.target.module].end
+    magnitude = torch.zeros(d_out) if first.magnitude is not None else None
+    if magnitude is not None:
+        for part in parts:
+            assert part.magnitude is not None
+            magnitude[part.target.start : part.target.end] = part.magnitude
     whole = sum(part.target.end - part.target.start for part in parts) == d_out
     if whole and all(part.scale == first.scale and torch.equal(part.a, first.a) for part in parts):
         in_order = sorted(parts, key=lambda part: part.target.start)
         return LowRank(
-            first.a, torch.cat([part.b for part in in_order]), (Block(0, d_out, len(first.a), first.scale),)
+            first.a, torch.cat([part.b for part in in_order]), (Block(0, d_out, len(first.a), first.scale),), magnitude
         )
     b, blocks, at = torch.zeros(d_out, sum(len(part.a) for part in parts)), [], 0
-    for target, a, rows, scale in parts:
+    for target, a, rows, scale, _ in parts:
         b[target.start : target.end, at : at + len(a)] = rows
         blocks.append(Block(target.start, target.end, len(a), scale))
         at += len(a)
-    return LowRank(torch.cat([part.a for part in parts]), b, tuple(blocks))
+    return LowRank(torch.cat([part.a for part in parts]), b, tuple(blocks), magnitude)
 
 
 def new_adapter(
@@ -177,6 +201,8 @@ def check(config: ModelConfig, adapter: Adapter) -> None:
                 f"the adapter's update of {name!r} has A {tuple(update.a.shape)} and B {tuple(update.b.shape)}; "
                 f"this network needs {(rank, d_in)} and {(d_out, rank)}"
             )
+        if update.magnitude is not None and update.magnitude.shape != (d_out,):
+            raise ValueError(f"the magnitude of {name!r} is {tuple(update.magnitude.shape)}, not {(d_out,)}")
 
 
 @torch.no_grad()
@@ -195,5 +221,8 @@ def merge(model: Phi3, adapter: Adapter) -> None:
     for name, layer in layers.items():
         update, old = adapter.updates[name], layer.weight
         a, b = (x.to(old.device, torch.float32) for x in (update.a, update.b * update.factor()))
+        new, gain = old.float() + b @ a, update.gain(old)
+        if gain is not None:
+            new *= gain[:, None]
         # A new tensor, as the old one may be a file's pages.
-        layer.weight = nn.Parameter((old.float() + b @ a).to(old.dtype), requires_grad=old.requires_grad)
+        layer.weight = nn.Parameter(new.to(old.dtype), requires_grad=old.requires_grad)

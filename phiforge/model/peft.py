@@ -26,7 +26,8 @@ from phiforge.model.lora import Adapter, LowRank, Part, Target, check, join, pub
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 TENSOR = re.compile(
-    r"base_model\.model\.model\.layers\.(0|[1-9][0-9]{0,3})\.((?:self_attn|mlp)\.\w+)\.lora_([AB])\.weight"
+    r"base_model\.model\.model\.layers\.(0|[1-9][0-9]{0,3})\.((?:self_attn|mlp)\.\w+)"
+    r"\.lora_(?:[AB]\.weight|(magnitude_vector))"
 )
 # Settings that change nothing in a trained adapter's function. Every other one that is on is refused by name.
 HARMLESS = {
@@ -48,6 +49,7 @@ class _Settings(msgspec.Struct):
     exclude_modules: list[str] | str | None = None
     layers_to_transform: list[int] | int | None = None
     use_rslora: bool = False
+    use_dora: bool = False
     rank_pattern: dict[str, Rank] | None = None
     alpha_pattern: dict[str, float] | None = None
     init_lora_weights: bool | str | None = True
@@ -71,7 +73,7 @@ def load_adapter(folder: str | os.PathLike[str], config: ModelConfig) -> Adapter
     known = targets(config)
     for name, tensor in tensors.items():
         match = TENSOR.fullmatch(name)
-        if not match or match[2] not in known:
+        if not match or match[2] not in known or (match[3] and not settings.use_dora):
             raise CheckpointError(
                 f"{file}: tensor {name!r} with shape {tuple(tensor.shape)} has no place; "
                 f"expected are lora_A and lora_B of {', '.join(known)}, under base_model.model.model.layers"
@@ -95,7 +97,10 @@ def load_adapter(folder: str | os.PathLike[str], config: ModelConfig) -> Adapter
         a = _tensor(file, tensors, f"base_model.model.{name}.lora_A.weight", (rank, rows.d_in))
         b = _tensor(file, tensors, f"base_model.model.{name}.lora_B.weight", (rows.end - rows.start, rank))
         scale = scaling(rank, _pattern(settings.alpha_pattern, name, settings.lora_alpha), settings.use_rslora)
-        parts.setdefault(f"layers.{layer}.{rows.module}", []).append(Part(rows, a, b, scale))
+        magnitude = None
+        if settings.use_dora:
+            magnitude = _tensor(file, tensors, f"base_model.model.{name}.lora_magnitude_vector", (len(b),))
+        parts.setdefault(f"layers.{layer}.{rows.module}", []).append(Part(rows, a, b, scale, magnitude))
     if not parts:
         raise CheckpointError(f"{file}: holds no update of any layer")
     updates = {module: join(config, joined) for module, joined in parts.items()}
@@ -156,7 +161,7 @@ def _pattern(patterns: dict[str, Any] | None, name: str, default: float) -> floa
     return next((value for key, value in (patterns or {}).items() if re.match(rf"(.*\.)?({key})$", name)), default)
 
 
-def _tensor(file: Path, tensors: dict[str, Tensor], name: str, shape: tuple[int, int]) -> Tensor:
+def _tensor(file: Path, tensors: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
     if name not in tensors:
         raise CheckpointError(f"{file}: tensor {name!r} is missing; expected shape {shape}")
     tensor = tensors[name]
@@ -172,9 +177,11 @@ def save_adapter(adapter: Adapter, folder: str | os.PathLike[str], config: Model
     """Write the adapter so that peft loads it onto the published network: split targets for Llama-type ones.
 
     An update of a whole fused module becomes one for each part, with the same A and the part's rows of B; split parts
-    on a phi3 network become one of their summed rank. Each file appears whole or not at all, the settings last.
+    on a phi3 network become one of their summed rank. Each file appears whole or not at all, the settings last. Raises
+    ValueError where some updates have DoRA's magnitudes and others not, or one has not those of all rows that it is saved with.
     """
     check(config, adapter)
+    dora = any(update.magnitude is not None for update in adapter.updates.values())
     tensors: dict[str, Tensor] = {}
     ranks: dict[str, int] = {}
     alphas: dict[str, float] = {}
@@ -189,6 +196,8 @@ def save_adapter(adapter: Adapter, folder: str | os.PathLike[str], config: Model
             a = torch.cat([a for a, _, _ in blocks])
             b = torch.cat([b if scale is not None else b * own for _, b, own in blocks], dim=1)
             full, rank = f"model.{layer}.{name}", len(a)
+            if dora:
+                tensors[f"base_model.model.{full}.lora_magnitude_vector"] = _magnitude(module, update, target)
             tensors[f"base_model.model.{full}.lora_A.weight"] = a.contiguous()
             tensors[f"base_model.model.{full}.lora_B.weight"] = b.contiguous()
             ranks[full] = rank
@@ -205,6 +214,7 @@ def save_adapter(adapter: Adapter, folder: str | os.PathLike[str], config: Model
         "r": adapter.rank,
         "lora_alpha": _whole(adapter.alpha),
         "use_rslora": adapter.rslora,
+        "use_dora": dora,
         "target_modules": sorted(name.rpartition(".")[2] for name in names) if everywhere else sorted(ranks),
         "rank_pattern": {full: rank for full, rank in ranks.items() if rank != adapter.rank},
         "alpha_pattern": {full: _whole(alpha) for full, alpha in alphas.items() if alpha != adapter.alpha},
@@ -240,6 +250,13 @@ def _rows(update: LowRank, target: Target) -> list[tuple[Tensor, Tensor, float]]
             b[first - target.start : last - target.start] = update.b[first:last, columns]
             found.append((update.a[columns].detach().cpu().float(), b, block.scale))
     return found
+
+
+def _magnitude(module: str, update: LowRank, target: Target) -> Tensor:
+    rows = None if update.magnitude is None else update.magnitude[target.start : target.end].detach().cpu().float()
+    if rows is None or not rows.all():  # no weight's row is all zeros
+        raise ValueError(f"the update of {module!r} has not the magnitudes of all rows that it is saved with")
+    return rows.contiguous()
 
 
 def _whole(number: float) -> float:

@@ -63,7 +63,7 @@ class Course:
         if stage.lora:
             how, chance = stage.lora, torch.Generator().manual_seed(recipe.seed)
             adapter = new_adapter(model.config, how.rank, how.alpha, how.modules, rslora=how.rslora, generator=chance)
-            attach(model, adapter)
+            attach(model, adapter, dora=how.dora)
         else:
             _make_trainable(model)
         work, about = self.works.work(stage, model, made, folder.path)

@@ -95,12 +95,13 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lora(Struct, frozen=True, forbid_unknown_fields=True):
-    """An adapter's shape. `modules` are names of linear layers, fused or split."""
+    """An adapter's shape. `modules` are names of linear layers, fused or split; `dora` learns the rows' magnitudes, too."""
 
     rank: int = 16
     alpha: float = 32
     modules: tuple[str, ...] = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
     rslora: bool = False
+    dora: bool = False
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
@@ -305,7 +306,8 @@ def _check_stage(stage: AnyStage) -> None:
         rules += [("data", bool(stage.data), "the names of problems to learn from")]
     if isinstance(stage, Distil):
         rules += [
-            ("teacher", bool(stage.teacher) or stage.learn == "answers", "a model: its own chances teach it nothing")
+            ("teacher", bool(stage.teacher) or stage.learn == "answers", "a model: its own chances teach it nothing"),
+            ("mix", not stage.mix, "left out: a distil stage goes through its `data`"),
         ]
     if isinstance(stage, Dpo):
         rules += [

@@ -187,9 +187,9 @@ def plain_weights(model: Phi3) -> dict[str, Tensor]:
         module = adapted.get(name.removesuffix(".base.weight"))
         if module is not None and name.endswith(".base.weight"):
             name = name.removesuffix(".base.weight") + ".weight"
-            parameter = parameter + (module.b * module.factor) @ module.a
+            parameter = module.merged()
         elif name.rpartition(".")[0] in adapted:
-            continue  # a or b of an adapter
+            continue  # what an adapter learns
         found[name] = parameter.detach()
     return found
 
