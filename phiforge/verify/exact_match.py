@@ -61,7 +61,7 @@ def filtered(text: str, steps: list[dict[str, Any]]) -> str:
             case "regex":
                 text = _found(text, step)
             case "remove_whitespace":
-                text = text.lstrip()
+                text = text.strip()
             case "lowercase":
                 text = text.lower()
             case "uppercase":
