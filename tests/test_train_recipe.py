@@ -322,3 +322,18 @@ def test_smoke_goes_through_every_stage(tmp_path: Path) -> None:
     started = (tmp_path / "7-grpo/stage.json").stat().st_mtime_ns
     assert runs.run(recipe) == results
     assert (tmp_path / "7-grpo/stage.json").stat().st_mtime_ns == started
+
+
+def test_chats_are_mixed_by_shares_of_tokens(
+    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(tmp_path / "others.jsonl", rows(7))
+    sources = {name: {"path": str(tmp_path / f"{name}.jsonl")} for name in ("rows", "others")}
+    mix: dict[str, object] = {"mix": {"rows": 0.75, "others": 0.25}, "data": [], "tokens": 2000, "epochs": 1}
+    assert main(["train", str(recipe(sources=sources, **mix)), "--json"]) == 0
+    (result,) = msgspec.json.decode(capsys.readouterr().out)
+    assert [entry["name"] for entry in result["ledger"]] == ["rows", "others"]
+    assert [entry["tokens"] for entry in result["ledger"]] == [1500, 500]
+    assert result["tokens"] == pytest.approx(2000, rel=0.05)
+    assert main(["train", str(recipe(sources=sources, **mix | {"kind": "distil"}))]) == 1
+    assert "a distil stage goes through its `data`" in capsys.readouterr().err

@@ -6,7 +6,8 @@ A mixture's sources are gone through as often as their share of the tokens asks 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
@@ -14,6 +15,8 @@ from phiforge.model.config import ModelConfig, Rope
 from phiforge.train import sft
 from phiforge.train.batches import Batch, Document, stream
 from phiforge.train.loop import Stage
+
+T = TypeVar("T")
 
 DEPTHS = {
     "phi-nano-1m": 2,
@@ -57,10 +60,15 @@ def read(path: str, tokenizer: Tokenizer) -> list[array[int]]:
 
 
 def mixed(
-    sources: Mapping[str, Sequence[array[int]]], shares: Mapping[str, float], tokens: int, seed: int
-) -> tuple[list[array[int]], list[mixture.Entry]]:
-    """Texts in the order of a mixture of `tokens`, and its ledger: unique tokens, epochs and share of each source."""
-    lengths = [[len(text) for text in texts] for texts in sources.values()]
+    sources: Mapping[str, Sequence[T]],
+    shares: Mapping[str, float],
+    tokens: int,
+    seed: int,
+    size: Callable[[T], int] = len,  # type: ignore[assignment]
+) -> tuple[list[T], list[mixture.Entry]]:
+    """Texts in the order of a mixture of `tokens`, and its ledger: unique tokens, epochs and share of each source. `size` is how
+    many tokens a text has."""
+    lengths = [[size(text) for text in texts] for texts in sources.values()]
     entries = [
         mixture.Entry(name, "", len(each), sum(each), round(shares[name] * tokens), shares[name] * tokens / sum(each),
                       shares[name], [])

@@ -64,7 +64,7 @@ class Works:
         """The stage as the loop takes it, and what the result says of its data. `model` is as the stage begins."""
         self.progress(f"{stage.title}: reading", None)
         if isinstance(stage, Sft):
-            return self._sft(stage, [row for name in stage.sources for row in self.rows(name)])
+            return self._mixed(stage) if stage.mix else self._sft(stage, self._all_rows(stage))
         if isinstance(stage, Distil):
             return self._sft(stage, made) if stage.learn == "answers" else self._chances(stage, model, folder)
         if isinstance(stage, Dpo):
@@ -86,6 +86,19 @@ class Works:
         work = sft.stage(learnt, epochs=stage.epochs, held_out=kept, **self._reading(stage))
         return work, {"documents": len(learnt), "too_long": too_long}
 
+    def _mixed(self, stage: Sft) -> tuple[Work[Any], dict[str, Any]]:
+        """Chats of several sources in shares of the stage's tokens."""
+        learnt: dict[str, list[Document]] = {}
+        kept: list[Document] = []
+        too_long = 0
+        for name in stage.mix:
+            learnt[name], aside, long = self._chats(stage, self.rows(name))
+            kept, too_long = kept + aside, too_long + long
+        size = lambda document: len(document.ids)  # noqa: E731
+        documents, entries = pretrain.mixed(learnt, stage.mix, stage.tokens, self.seed, size)
+        work = sft.stage(documents, epochs=1, held_out=kept, **self._reading(stage))
+        return work, {"documents": len(documents), "too_long": too_long, "ledger": entries}
+
     def _chats(self, stage: Reading, rows: Sequence[Example]) -> tuple[list[Document], list[Document], int]:
         """Rows as the model reads them: those to learn, those to measure on, and how many were too long."""
         found = [sft.document(self.format, row) for row in rows]
@@ -95,8 +108,7 @@ class Works:
         return *_apart(fit, stage.held_out), len(found) - len(fit)
 
     def _chances(self, stage: Distil, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
-        rows = [row for name in stage.sources for row in self.rows(name)]
-        learnt, _, too_long = self._chats(replace(stage, held_out=0.0), rows)
+        learnt, _, too_long = self._chats(replace(stage, held_out=0.0), self._all_rows(stage))
         source = open_source(find(stage.teacher))
         teacher = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
         how = self._reading(stage)
@@ -203,6 +215,9 @@ class Works:
     def rows(self, name: str) -> list[Example]:
         """The rows of a source."""
         return list(mixture.rows(self._place(name)))
+
+    def _all_rows(self, stage: AnyStage) -> list[Example]:
+        return [row for name in stage.sources for row in self.rows(name)]
 
     def problems(self, name: str) -> list[Problem]:
         """The problems of a source; none of one that holds texts."""
