@@ -32,7 +32,16 @@ from phiforge.train.run_folder import RunFolder
 
 TIED = shrink(PRESETS["phi-4-mini-instruct"], vocab_size=97)
 CONFIGS = {"tied": TIED, "untied": replace(TIED, tied_embeddings=False)}
-CASES = ("tied", "untied", "tied muon", "untied muon", "tied lora", "untied lora muon", "tied bfloat16 recompute")
+CASES = (
+    "tied",
+    "untied",
+    "tied muon",
+    "untied muon",
+    "tied lora",
+    "untied lora muon",
+    "tied lora dora",
+    "tied bfloat16 recompute",
+)
 
 
 def documents(n: int, seed: int = 0) -> list[Document]:
@@ -48,7 +57,7 @@ def run(case: str, folder: Path, stop_after: int = 0) -> dict[str, Tensor]:
     adapter = None
     if "lora" in words:
         adapter = new_adapter(model.config, 4, generator=torch.Generator().manual_seed(1))
-        attach(model, adapter)
+        attach(model, adapter, dora="dora" in words)
     stage = sft.stage(documents(80), tokens=80, epochs=2, accumulate=3, held_out=documents(5, 9), held_out_every=4)
 
     def press(step: Step) -> None:
@@ -63,7 +72,7 @@ def run(case: str, folder: Path, stop_after: int = 0) -> dict[str, Tensor]:
     assert not model.training or stop_after
     if adapter:
         learnt = detach(model, adapter)
-        return {f"{name}.{k}": getattr(update, k) for name, update in learnt.updates.items() for k in "ab"}
+        return {f"{name}.{k}": getattr(update, k) for name, update in learnt.updates.items() for k in ("a", "b")}
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
 
 
@@ -178,10 +187,20 @@ GRPO = """
 [[stage]]
 kind = "grpo"
 data = ["problems"]
+steps = 4
+precision = "float32"
+reward = "{reward}"
+settings = {{prompts = 3, group = 4, longest = 12, beta = 0.01, tied_to = "start", tokens = 300}}
+optimizer = {{lr = 1e-3, schedule = "constant"}}
+
+[[stage]]
+kind = "grpo"
+name = "ahead"
+data = ["problems"]
 steps = 6
 precision = "float32"
 reward = "{reward}"
-lora = {{rank = 4}}
+lora = {{rank = 4, dora = true}}
 settings = {{prompts = 3, group = 4, longest = 12, ahead = 2, passes = 2, staleness = 3, beta = 0.01, tokens = 300}}
 optimizer = {{lr = 1e-3, schedule = "constant"}}
 """
@@ -200,16 +219,17 @@ def test_a_recipe_under_torchrun_comes_to_what_it_does_alone(tmp_path: Path) -> 
     told, _ = process.communicate(timeout=300)
     assert process.returncode == 0, told
     assert told.count("report: ") == 1
-    for stage in ("1-pretrain", "2-grpo"):
+    for stage in ("1-pretrain", "2-grpo", "3-ahead"):
         one, two = (RunFolder(tmp_path / name / stage).metrics() for name in ("alone", "two"))
-        assert len(one) > 5
+        assert len(one) >= 4
         for a, b in zip(one, two, strict=True):
             assert a.keys() == b.keys()
             assert a["loss"] == pytest.approx(b["loss"], abs=1e-5)
             assert a["tokens"] == b["tokens"]
-    one, two = ((tmp_path / name / "2-grpo/groups.jsonl").read_text() for name in ("alone", "two"))
-    assert one == two
-    assert one.count('"taught"') > 6
+    for stage, steps in (("2-grpo", 4), ("3-ahead", 6)):
+        one, two = ((tmp_path / name / stage / "groups.jsonl").read_text() for name in ("alone", "two"))
+        assert one == two
+        assert one.count('"taught"') > steps
 
 
 @pytest.mark.slow
