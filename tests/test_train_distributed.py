@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,8 +26,8 @@ from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import new_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed, sft
-from phiforge.train.batches import Document
-from phiforge.train.loop import Interrupted, Step, train
+from phiforge.train.batches import Batch, Document
+from phiforge.train.loop import Diverged, Interrupted, Step, train
 from phiforge.train.lora import attach, detach
 from phiforge.train.optim import Optimizer
 from phiforge.train.run_folder import RunFolder
@@ -64,12 +66,18 @@ def run(case: str, folder: Path, stop_after: int = 0) -> dict[str, Tensor]:
         if step.step == stop_after:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with contextlib.suppress(Interrupted):
+    def spoilt(loss: Any, model: Phi3, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        value, more = loss(model, batch)
+        return value * (float("nan") if batch.tokens.equal(stage.batches(4)[1].tokens) else 1.0), more
+
+    if "diverges" in words:  # in one micro-batch, so in one process, of step 5
+        stage = dataclasses.replace(stage, loss=partial(spoilt, stage.loss))
+    with contextlib.suppress(Interrupted, Diverged):
         train(
             model, stage, Optimizer(lr=3e-3, muon="muon" in words), folder, progress=press,
             precision="bfloat16" if "bfloat16" in words else "float32", recompute="recompute" in words,
         )  # fmt: skip
-    assert not model.training or stop_after
+    assert not model.training or stop_after or "diverges" in words
     if adapter:
         learnt = detach(model, adapter)
         return {f"{name}.{k}": getattr(update, k) for name, update in learnt.updates.items() for k in ("a", "b")}
@@ -120,6 +128,19 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_train_what_one_does_in_all_cases(tmp_path: Path) -> None:
     _compared(tmp_path, *CASES)
+
+
+@pytest.mark.slow
+def test_what_diverges_in_one_process_stops_all(tmp_path: Path) -> None:
+    with by_several(("tied diverges", tmp_path / "two", 0)):
+        one = run("tied diverges", tmp_path / "one")
+    assert_same_run(tmp_path / "one", tmp_path / "two")
+    two = weights(tmp_path / "two")
+    for name, weight in one.items():  # those of the step before
+        torch.testing.assert_close(weight, two[name], atol=1e-4, rtol=0)
+    kept = [torch.load(tmp_path / each / "diverged-5.pt", weights_only=False) for each in ("one", "two")]
+    assert [len(each) for each in kept] == [3, 3]  # what all processes had of the step
+    assert all(torch.equal(a.tokens, b.tokens) for a, b in zip(*kept, strict=True))
 
 
 @pytest.mark.slow
@@ -230,6 +251,18 @@ def test_a_recipe_under_torchrun_comes_to_what_it_does_alone(tmp_path: Path) -> 
         one, two = ((tmp_path / name / stage / "groups.jsonl").read_text() for name in ("alone", "two"))
         assert one == two
         assert one.count('"taught"') > steps
+
+
+@pytest.mark.slow
+def test_what_stops_the_first_process_stops_all(tmp_path: Path) -> None:
+    """It alone looks into the folder, while the others wait for it."""
+    recipe = tmp_path / "recipe.toml"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/run.json").write_text('{"recipe": {}}')
+    recipe.write_text((START + PRETRAIN).format(out=tmp_path / "run", epochs=1))
+    told, _ = (process := torchrun(*TRAIN, str(recipe))).communicate(timeout=60)
+    assert process.returncode != 0
+    assert told.count("holds a run of another recipe") == 1
 
 
 @pytest.mark.slow
