@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ filter_list:
   - name: strict
     filter: [{function: regex, regex_pattern: "#### (\\\\d+)"}, {function: take_first}]
   - name: loose
-    filter: [{function: regex, regex_pattern: "(\\\\d+)", group_select: -1}]
+    filter: [{function: regex, regex_pattern: "(\\\\d+)", group_select: -1}, {function: take_first}]
 metric_list:
   - {metric: exact_match, aggregation: mean, higher_is_better: true, regexes_to_ignore: [",", "(?s).*#### "]}
 metadata: {version: 2.0}
@@ -215,3 +218,36 @@ def test_exact_match_ignores_what_it_is_told_to() -> None:
     with pytest.raises(ValueError, match="does not know tolerance"):
         checked("a", "a", tolerance=1)
     assert exact_match.extracted("no number", Problem("p", [], "1", "exact_match", {"filters": {"f": steps}})) is None
+
+
+@pytest.mark.slow
+def test_lm_eval_itself_asks_and_scores_alike(folder: Path, model_folder: Path, tmp_path: Path) -> None:
+    """PHIFORGE_LM_EVAL is an interpreter that has lm-eval: the same files, the same weights, in fp32."""
+    python = os.environ.get("PHIFORGE_LM_EVAL")
+    if not python:
+        pytest.skip("PHIFORGE_LM_EVAL is not set")
+    for name in ("sums", "colours"):  # it looks for files in the working folder
+        text = (folder / f"{name}.yaml").read_text()
+        (folder / f"{name}.yaml").write_text(re.sub(r"(\w+\.jsonl)", rf"{folder}/\1", text))
+    asked = {"model": str(model_folder), "dtype": "float32", "batch": 2, "tasks": ["sums", "colours"], "include": str(folder),
+             "limit": None, "threads": 2, "max_length": 256}  # fmt: skip
+    (tmp_path / "request.json").write_text(json.dumps(asked))
+    harness = Path(__file__).parents[1] / "bench/peers/lm_eval_harness.py"
+    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
+    command = [python, "-P", str(harness), str(tmp_path / "request.json"), str(tmp_path / "answer.json")]
+    subprocess.run(command, env={**os.environ, **offline}, cwd=tmp_path, check=True)
+    found = json.loads((tmp_path / "answer.json").read_text())["samples"]
+    with LocalModel.open(str(model_folder), dtype="float32", device="cpu") as lm:
+        _, sums = measure(str(folder / "sums.yaml"), lm, folder, tmp_path / "a")
+        _, colours = measure(str(folder / "colours.yaml"), lm, folder, tmp_path / "b")
+    strict, loose = found["sums"][: len(sums)], found["sums"][len(sums) :]  # a sample for each filter
+    for item, sample, other in zip(sums, strict, loose, strict=True):
+        assert item.prompt == sample["arguments"][0][0]
+        assert item.response == sample["answers"][0][0]
+        assert item.right == bool(sample["scores"]["exact_match"])
+        assert item.measures["exact_match, loose"] == other["scores"]["exact_match"]
+    for item, sample in zip(colours, found["colours"], strict=True):
+        assert [[item.prompt, each.text] for each in item.choices] == [pair[:2] for pair in sample["arguments"]]
+        theirs = [float(answer[0][0]) for answer in sample["answers"]]
+        assert [each.logprob for each in item.choices] == pytest.approx(theirs, abs=1e-3)
+        assert item.right == bool(sample["scores"]["acc_norm"])

@@ -127,7 +127,7 @@ class _Config:
         return found
 
     def filters(self) -> dict[str, list[Json]]:
-        """Filters by name, each step known; lm-eval takes the first answer where there is none."""
+        """Filters by name, each step known; none where the answer counts as it is."""
         found: dict[str, list[Json]] = {}
         for each in self.rows("filter_list", list, []):
             steps = each.get("filter") or []

@@ -60,7 +60,8 @@ function scatter(points, { xName, yName, percentY = true, title }) {
 
 // rows: { name, marks: [{ value: [v, low, high], side }] }, all on one scale.
 function forest(rows, { run, title }) {
-  const line = 22, W = 640, left = 210, right = 150, H = rows.length * line + 26;
+  const longest = Math.min(32, Math.max(...rows.map((row) => row.name.length)));
+  const line = 22, W = 640, left = 24 + 6 * longest, right = 150, H = rows.length * line + 26;
   const percentage = run.metric !== "perplexity";
   const ends = rows.flatMap((row) => row.marks.flatMap((m) => m.value)).filter((v) => v !== null);
   let [low, high] = percentage ? [0, 1] : [Math.min(...ends), Math.max(...ends)];
