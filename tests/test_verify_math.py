@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,20 @@ def test_hostile_input_gets_a_verdict_in_bounded_time(name: str):
     assert verdict.reason in math.REASONS
     assert not Path("phiforge-was-here").exists()
     assert equal("\\sqrt{8}", "2\\sqrt{2}")  # and the next pair is none the worse for it
+
+
+@pytest.mark.slow
+def test_two_hundred_more_hostile_answers(monkeypatch: pytest.MonkeyPatch):
+    """Those of bench/math_grader.py, which measures what they cost math-verify."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "bench")
+    hostile = import_module("math_grader").hostile()
+    assert len(hostile) >= 200
+    equal("\\sqrt{2}", "\\sqrt{3}")
+    for pair in hostile:
+        started = time.monotonic()
+        assert not compare(pair.answer, pair.gold).correct
+        assert not graded(pair.gold, pair.answer)
+        assert time.monotonic() - started < 7
 
 
 @pytest.mark.parametrize(
