@@ -108,6 +108,8 @@ def _matched(a: Sequence[Node], b: Sequence[Node], judge: Judge) -> bool:
 
 
 def _same_items(a: Node, b: Node, judge: Judge) -> bool:
+    if a.value != b.value:
+        return False  # Ana or Ben is not Ana and Ben; of numbers, both words only list
     names = [[_named(item)[0] for item in node.args if item.op == "rel"] for node in (a, b)]
     for mine, other in ((0, 1), (1, 0)):
         if len(set(names[mine])) > 1 and len(names[other]) < len(names[mine]):

@@ -36,7 +36,10 @@ def read(text: str) -> Node:
         items = [item for piece in _pieces(tokens[:-1]) for item in both_signs(_piece(piece, cleaned))]
     except NotMath:
         return _words(cleaned)
-    return items[0] if len(items) == 1 else Node("seq", tuple(items))
+    if len(items) == 1:
+        return items[0]
+    either = all(item.op == "text" for item in items) and any(token[:2] == ("word", "or") for token in tokens)
+    return Node("seq", tuple(items), "or" if either else "")
 
 
 def normal(text: str) -> str:

@@ -12,9 +12,9 @@ class Node(NamedTuple):
     """A node of an answer's tree.
 
     Scalars: num, sym, const (π e i ∞), add, mul, inv, neg, pow, fact, percent, deg, sign (± or ∓), call.
-    The rest: tuple (value: its brackets), set, seq (a bare list: order does not count), union, matrix (args: rows),
-    rel (value: = != < <=), between (value: two of < <=), quantity (args: amount, size of the unit in base units;
-    value: its dimension), text (value: the words; args: the product that a short word may also be).
+    The rest: tuple (value: its brackets), set, seq (a bare list: order does not count; value "or" between words), union,
+    matrix (args: rows), rel (value: = != < <=), between (value: two of < <=), quantity (args: amount, size of the unit in
+    base units; value: its dimension), text (value: the words; args: the product that a short word may also be).
     """
 
     op: str
