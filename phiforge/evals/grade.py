@@ -180,8 +180,10 @@ class _Worker:
 
 
 def _environment() -> dict[str, str]:
-    # The worker imports the same package as its parent, from wherever the parent was started.
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    # The worker imports the same package as its parent, from wherever the parent was started. It hashes as `verify.reasoning_gym`
+    # makes its questions.
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
 def serve(graded: Callable[[str, str, Problem], Grade] = grade) -> None:

@@ -12,18 +12,15 @@ def make(part: str, seed: int, n: int) -> Iterator[Row]:
     """`n` questions of the task `part`, by its default settings. Raises ValueError without the package, a task or a known one."""
     if not part:
         raise ValueError(f"name a task, as in reasoning_gym:leg_counting; there are {', '.join(gym.tasks())}")
-    made = gym.dataset(part, seed, n)
-    for i in range(n):
-        yield {"task": part, "seed": seed, "size": n, "index": i} | {
-            key: made[i][key] for key in ("question", "answer")
-        }
+    for i, entry in enumerate(gym.make(part, seed, n)):
+        yield {"task": part, "seed": seed, "size": n, "index": i} | entry
 
 
 def item(row: Row, index: int) -> Problem:
     return Problem(
         id=f"reasoning_gym/{row['task']}/{row['seed']}/{row['index']}",
         messages=[Message("user", row["question"])],
-        answer=str(row["answer"]),
+        answer=row["answer"],
         verifier="reasoning_gym",
         verifier_args={key: row[key] for key in ("task", "seed", "size", "index")},
     )
