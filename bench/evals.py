@@ -30,13 +30,12 @@ from models import default
 from msgspec.structs import replace
 
 from phiforge.evals import task as registry
-from phiforge.evals.ask import Work
 from phiforge.evals.data import load, problems
 from phiforge.evals.log import Item, read_items
-from phiforge.evals.protocol import Choice, Perplexity, question, spaced_options
+from phiforge.evals.protocol import Perplexity
 from phiforge.evals.run import Options, Plan, execute, plan
 from phiforge.lm.local import LocalModel
-from phiforge.records import Message, Problem
+from phiforge.records import Problem
 
 HERE = Path(__file__).parent
 HARNESS = HERE / "peers" / "lm_eval_harness.py"
@@ -71,10 +70,18 @@ class Bench:
             self._lm[1].close()
             self._lm = None
 
-    def ours(self, name: str, dtype: str, choose: Callable[[Plan], Plan], **options: Any) -> tuple[list[Item], float]:
+    def ours(
+        self,
+        name: str,
+        dtype: str,
+        choose: Callable[[Plan], Plan] = lambda planned: planned,
+        *,
+        data: Path | None = None,
+        **options: Any,
+    ) -> tuple[list[Item], float]:
         """A task's items as `choose` leaves them, and the seconds they took."""
         lm, asked = self.lm(dtype), Options(**options)
-        chosen = choose(plan(name, lm, self.data, asked))
+        chosen = choose(plan(name, lm, data or self.data, asked))
         with tempfile.TemporaryDirectory(dir=self.folder) as out:
             begin = time.perf_counter()
             execute(chosen, lm, Path(out) / "log", asked)
@@ -98,6 +105,11 @@ class Bench:
             raise SystemExit(f"lm-eval failed:\n{done.stderr[-2000:]}")
         found = json.loads(answer.read_text())
         return [sample for samples in found["samples"].values() for sample in samples], found["seconds"]
+
+    def package(self) -> Path:
+        """The folder of lm-eval's own code."""
+        command = [self.python, "-P", "-c", "import importlib.util as u; print(u.find_spec('lm_eval').origin)"]
+        return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()).parent
 
     def add(self, what: str, unit: str, ours: float, peer: str, value: float, bar: float | None, **more: Any) -> None:
         """Of differences the bar is the most, of everything else the least ratio."""
@@ -160,40 +172,75 @@ def agree_choices(bench: Bench, quick: bool) -> None:
         compare_choices(bench, f"MMLU, {'ARC-like ' * (kind == 'cloze')}{kind}, 5-shot", mine, samples, metric)
 
 
-def endings(bench: Bench, n: int) -> list[Problem]:
-    """HellaSwag's form out of documentation: where a line goes on, and three other lines."""
-    found: list[Problem] = []
+def arc_rows(bench: Bench, n: int) -> list[Row]:
+    """ARC's form out of MMLU: questions with three, four and five options, some with numbers for labels."""
+    found: list[Row] = []
+    test = of(bench, "mmlu", "test")
+    for i, problem in enumerate(test[:: len(test) // n][:n]):
+        texts = list(map(str, problem.verifier_args["options"]))
+        right = texts["ABCD".index(problem.answer)]
+        others = [text for text in texts if text != right]
+        more = [str(test[(i + 1) * 5].verifier_args["options"][0])] if i % 3 == 2 else []
+        shown = sorted([right, *others[: 2 if i % 3 == 0 else 3], *more])
+        labels = list("12345" if i % 4 == 3 else "ABCDE")[: len(shown)]
+        found.append({
+            "id": f"arc/{i}", "question": problem.messages[-1].text, "choices": {"text": shown, "label": labels},
+            "answerKey": labels[shown.index(right)],
+        })  # fmt: skip
+    return found
+
+
+def hellaswag_rows(bench: Bench, n: int) -> list[Row]:
+    """HellaSwag's form out of documentation: where a line goes on, and three other lines; some with WikiHow's marks."""
+    found: list[Row] = []
     lines = [
         line.strip()
         for passage in of(bench, "perplexity", "text")
         for line in passage.messages[-1].text.splitlines()
-        if 20 <= len(line.split()) <= 40 and line.isascii() and "  " not in line.strip()
+        if 20 <= len(line.split()) <= 40 and line.isascii()
     ]
     for i, line in enumerate(lines[:: max(1, len(lines) // (4 * n))][:n]):
         words = line.split()
-        half = len(words) // 2
+        third = len(words) // 3
         others = [" ".join(lines[(i + 1) * 7 * k % len(lines)].split()[-8:]) for k in (1, 2, 3)]
-        texts = [*others[: i % 4], " ".join(words[half:]), *others[i % 4 :]]
-        found.append(
-            Problem(
-                f"endings/{i}", [Message("user", " ".join(words[:half]))], "ABCD"[i % 4], "choice", {"options": texts}
-            )
-        )
+        texts = [*others[: i % 4], " ".join(words[2 * third :]), *others[i % 4 :]]
+        if i % 3 == 0:
+            texts = [f"[substeps] {text} [step] Go on." for text in texts]
+        found.append({
+            "id": f"hellaswag/validation/{i}", "activity_label": "Reading",
+            "ctx_a": " ".join(["[header]", *words[:third], "[title]"]), "ctx_b": " ".join(words[third : 2 * third]),
+            "endings": texts, "label": str(i % 4), "source_id": f"activitynet~{i}",
+        })  # fmt: skip
     return found
 
 
-def agree_endings(bench: Bench, quick: bool) -> None:
-    items = endings(bench, 6 if quick else 60)
-    protocol = Choice(words="As HellaSwag: the likeliest ending, by character.", prompt=question, choices=spaced_options,
-                      per="char")  # fmt: skip
+def piqa_rows(bench: Bench, n: int) -> list[Row]:
+    """PIQA's form out of MMLU: the right option and one other."""
+    found: list[Row] = []
+    for i, row in enumerate(arc_rows(bench, n)):
+        texts, labels = row["choices"]["text"], row["choices"]["label"]
+        right = texts[labels.index(row["answerKey"])]
+        pair = [right, next(text for text in texts if text != right)]
+        shown = {"goal": row["question"], "sol1": pair[i % 2], "sol2": pair[1 - i % 2], "label": i % 2}
+        found.append({"id": f"piqa/validation/{i}", **shown})
+    return found
 
-    def choose(planned: Plan) -> Plan:
-        work = [Work(item, 0, ()) for item in items]
-        return replace(planned, protocol=protocol, work=work, run=replace(planned.run, items=len(work)))
 
-    mine, _ = bench.ours("mmlu", "float32", choose)
-    samples, _ = bench.theirs(theirs.write_endings(bench.folder, items), "float32", 8)
-    compare_choices(bench, "HellaSwag-like, 0-shot", mine, samples, "acc_norm")
+def agree_tasks(bench: Bench, quick: bool) -> None:
+    """Our tasks and lm-eval's own definitions of the same, each on files in the form it reads."""
+    for name, rows_of, file, split in (
+        ("arc_challenge", arc_rows, "arc/ARC-Challenge/ARC-Challenge-Test.jsonl", "test"),
+        ("hellaswag", hellaswag_rows, "hellaswag/hellaswag_val.jsonl", "validation"),
+        ("piqa", piqa_rows, "piqa/valid.jsonl", "validation"),
+    ):
+        rows = rows_of(bench, 6 if quick else 60)
+        place = bench.folder / "sets" / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        samples, _ = bench.theirs(theirs.write_own(bench.folder, bench.package(), name, rows, split), "float32", 8)
+        for protocol in ("acc", "acc_norm"):
+            mine, _ = bench.ours(name, "float32", data=bench.folder / "sets", protocol=protocol)
+            compare_choices(bench, f"{name}, 0-shot, {protocol}", mine, samples, protocol)
 
 
 def agree_perplexity(bench: Bench, quick: bool) -> None:
@@ -282,7 +329,7 @@ def compare_speed(
 
 PARTS: dict[str, Callable[[Bench, bool], None]] = {
     "choices": agree_choices,
-    "endings": agree_endings,
+    "tasks": agree_tasks,
     "perplexity": agree_perplexity,
     "mmlu": speed_mmlu,
     "gsm8k": speed_gsm8k,

@@ -1,4 +1,5 @@
-"""The same items for lm-evaluation-harness: its task files, written from our tasks' problems, with its own templates.
+"""The same items for lm-evaluation-harness: its task files, written from our tasks' problems, with its own templates, or its own
+task files over other rows.
 
 What a prompt looks like is rendered by each side by itself, so that a difference would show.
 """
@@ -45,20 +46,13 @@ def write_choices(folder: Path, kind: str, items: Sequence[Problem], shots: Sequ
     return names
 
 
-def write_endings(folder: Path, items: Sequence[Problem]) -> list[str]:
-    """HellaSwag's form: a context and four ways to go on."""
-    files = {"test": _write(folder / "endings.jsonl", [_choice_row(p) for p in items])}
-    _task(
-        folder,
-        "endings",
-        files,
-        output_type="multiple_choice",
-        doc_to_text="{{question}}",
-        doc_to_choice="{{choices}}",
-        doc_to_target="answer",
-        metric_list=[{"metric": "acc"}, {"metric": "acc_norm"}],
-    )
-    return ["endings"]
+def write_own(folder: Path, package: Path, name: str, rows: Sequence[dict[str, Any]], split: str) -> list[str]:
+    """lm-eval's own task of this name, out of its `package`, over rows in the hub's columns instead of the hub's."""
+    (file,) = package.glob(f"tasks/*/{name}.yaml")
+    data = {split: _write(folder / f"{name}_{split}.jsonl", list(rows))}
+    splits = {"training_split": None, "validation_split": None, "test_split": split}
+    _task(folder, f"own_{name}", data, include=str(file), dataset_name=None, num_fewshot=0, **splits)
+    return [f"own_{name}"]
 
 
 def write_words(folder: Path, items: Sequence[Problem], shots: Sequence[Problem]) -> list[str]:
