@@ -15,7 +15,7 @@ from test_lm_remote import Server, delta, sends, usage
 
 from phiforge.evals import task as registry
 from phiforge.evals.data import Missing, load, problems
-from phiforge.evals.grade import grade
+from phiforge.evals.grade import Graders, grade
 from phiforge.evals.log import Item, read_items
 from phiforge.evals.run import Options, execute, plan
 from phiforge.evals.summary import summarise
@@ -651,22 +651,15 @@ def test_a_length_is_a_number(part: str) -> None:
         made("retrieval", part, 1)
 
 
-def test_reasoning_gym_scores_its_own_answers(tmp_path: Path) -> None:
+def test_reasoning_gym_scores_its_own_answers() -> None:
     pytest.importorskip("reasoning_gym")
-    for name in (
-        "leg_counting",
-        "countdown",
-        "basic_arithmetic",
-        "family_relationships",
-        "time_intervals",
-        "mini_sudoku",
-    ):
-        chosen = made("reasoning_gym", name, 2, seed=3)
-        assert chosen == made("reasoning_gym", name, 2, seed=3)
-        for problem in chosen:
-            assert grade("reasoning_gym", f"So <answer>{problem.answer}</answer>.", problem).outcome == "right"
-            assert grade("reasoning_gym", problem.answer, problem).outcome == "unparsable"
-            assert grade("reasoning_gym", "<answer>no, nothing</answer>", problem).outcome == "wrong"
+    graders = Graders(1)  # their process hashes as the maker's does
+    for name in ("leg_counting", "word_ladder"):  # the second one's questions hang on the hash seed
+        for problem in made("reasoning_gym", name, 2, seed=3):
+            said = (f"So <answer>{problem.answer}</answer>.", problem.answer, "<answer>no, nothing</answer>")
+            outcomes = [graders.submit("reasoning_gym", each, problem).result().outcome for each in said]
+            assert outcomes == ["right", "unparsable", "wrong"]
+    graders.close()
     with pytest.raises(ValueError, match=r"did you mean .*leg_counting"):
         made("reasoning_gym", "legs_counting", 1)
     with pytest.raises(ValueError, match="name a task, as in reasoning_gym:leg_counting"):
