@@ -236,6 +236,8 @@ def verdict(found: Comparison) -> str:
     if math.isnan(difference.se):
         return "One cluster of items tells nothing of others."
     if difference.low <= 0 <= difference.high or pair.p > 1 - difference.level:
+        if percent and not difference.value and not pair.visible:
+            return "No difference that these items can tell from chance: the same ones are right in both."
         seen = f" A difference of this size takes about {pair.needed:,} items to see." if pair.needed else ""
         return (
             f"No difference that these items can tell from chance: they would show {sized} four times of five.{seen}"

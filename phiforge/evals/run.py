@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -355,7 +356,10 @@ def _details(lm: LanguageModel, options: Options) -> dict[str, Any]:
     network = getattr(lm, "network", None)
     if network is not None:
         config = network.config
+        scheme = import_module("phiforge.model.quantized").scheme_of(network)
         kinds = sorted({str(p.dtype).removeprefix("torch.") for p in network.parameters()})
+        if scheme is not None:
+            kinds = [scheme.kind, *([f"{scheme.head} head"] if scheme.head != scheme.kind else [])]
         found |= {"architecture": config.architecture, "parameters": config.parameter_count, "dtype": ", ".join(kinds)}
         found["context"] = config.context
     if options.adapter:

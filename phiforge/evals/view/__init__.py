@@ -37,7 +37,7 @@ def write(runs: Sequence[str | Path], out: str | Path) -> Path:
     summaries = [summarise(folder) for folder in runs]
     data = {
         "outcomes": OUTCOMES,
-        "runs": [_run(s, items) for s, (_, items) in zip(summaries, logs, strict=True)],
+        "runs": _told_apart([_run(s, items) for s, (_, items) in zip(summaries, logs, strict=True)], summaries),
         "pairs": _pairs(runs, [run for run, _ in logs]),
         **_items(logs),
     }
@@ -82,6 +82,7 @@ def _run(summary: Summary, items: Sequence[Item]) -> dict[str, Any]:
     known = report.published(summary)
     return {
         "model": run.model,
+        "name": run.model,
         "task": report.name(summary),
         "protocol": run.protocol,
         "words": run.protocol_words,
@@ -112,6 +113,20 @@ def _run(summary: Summary, items: Sequence[Item]) -> dict[str, Any]:
             ) if value != ""
         ],
     }  # fmt: skip
+
+
+def _told_apart(runs: list[dict[str, Any]], summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """The runs, with what tells those of one model and task apart behind the model's name: its numbers, its adapter, the
+    protocol, the seed, or else the log."""
+    for run in runs:
+        alike = [s for s in summaries if (s.run.model, report.name(s)) == (run["model"], run["task"])]
+        mine = summaries[runs.index(run)]
+        ways = [lambda s: str(s.run.model_details.get("dtype", "")), lambda s: str(s.run.model_details.get("adapter", "")),
+                lambda s: s.run.protocol, lambda s: f"seed {s.run.seed}", lambda s: s.log]  # fmt: skip
+        told = next((way for way in ways if len({way(s) for s in alike}) == len(alike)), None)
+        if len(alike) > 1 and told is not None and told(mine):
+            run["name"] = f"{run['model']}, {told(mine)}"
+    return runs
 
 
 def _lengths(run: Run, items: Sequence[Item]) -> list[list[list[float | None]]]:

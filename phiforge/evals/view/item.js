@@ -62,7 +62,7 @@ function repeatTabs(item, sides, repeats) {
 
 function answerCard(item, run, side) {
   const answers = answersOf(item, run), answer = answers[Math.min(state.repeat, answers.length - 1)];
-  const head = element("header", {}, element("b", { class: "letter" }, side.toUpperCase()), element("span", { class: "model" }, data.runs[run].model));
+  const head = element("header", {}, element("b", { class: "letter" }, side.toUpperCase()), element("span", { class: "model" }, data.runs[run].name));
   if (!answer) return element("section", { class: `card answer ${side}` }, head, element("p", { class: "soft" }, "This run has no answer to the item."));
   head.append(badge(outcomeOf(answer)));
   const facts = [];

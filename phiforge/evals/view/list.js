@@ -72,7 +72,7 @@ function drawFilters() {
 }
 
 function drawRuns() {
-  const label = (run) => `${run.model} · ${figure(run, run.value[0])} · ${run.task}, ${run.protocol}`;
+  const label = (run) => `${run.name} · ${figure(run, run.value[0])} · ${run.task}, ${run.protocol}`;
   byId("run-a").replaceChildren(...data.runs.map((run, place) => element("option", { value: place, selected: place === state.a }, label(run))));
   const others = alike(state.a);
   byId("run-b").replaceChildren(element("option", { value: "", selected: state.b === null }, others.length ? "none" : "no other run of this task"),

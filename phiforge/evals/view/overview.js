@@ -14,7 +14,7 @@ function card(run, side) {
   const cost = run.kind === "generate"
     ? `${thousands(run.tokens[0])} tokens an answer${run.thought ? `, ${thousands(run.thought)} of them thought` : ""}` : run.kind;
   return element("section", { class: `card run ${side}` },
-    element("h2", {}, element("b", { class: "letter" }, side.toUpperCase()), run.model),
+    element("h2", {}, element("b", { class: "letter" }, side.toUpperCase()), run.name),
     element("p", { class: "soft" }, `${run.task}, ${run.protocol}: ${run.words}`),
     element("p", { class: "big" }, figure(run, run.value[0]),
       element("small", {}, run.value[1] === null ? "" : ` ${figure(run, run.value[1])} to ${figure(run, run.value[2])}`)),
@@ -32,8 +32,8 @@ function pairOf(a, b) {
 
 function versus(pair) {
   const turned = pair.a !== state.a; // B minus A of the pair as it was computed
-  const names = turned ? `${data.runs[pair.b].model} (A)` : `${data.runs[pair.b].model} (B)`;
-  const other = turned ? `${data.runs[pair.a].model} (B)` : `${data.runs[pair.a].model} (A)`;
+  const names = turned ? `${data.runs[pair.b].name} (A)` : `${data.runs[pair.b].name} (B)`;
+  const other = turned ? `${data.runs[pair.a].name} (B)` : `${data.runs[pair.a].name} (A)`;
   const verdict = turned ? pair.verdict.replace(/^B is (\w+) than A/, "A is $1 than B") : pair.verdict;
   const count = (key) => data.items.filter((item) => pairHolds(item, key)).length;
   const lines = Object.entries(PAIRS).filter(([key]) => key !== "all").map(([key, [label]]) =>
@@ -57,17 +57,17 @@ function charts(runs) {
   const written = same.filter(([run]) => run.tokens[0] > 0);
   if (written.length) {
     const points = written.map(([run, place]) => ({
-      x: run.tokens, y: run.value, side: side(place), label: run.model, title: `${run.model}, ${run.protocol}: ${withInterval(run, run.value)}`,
+      x: run.tokens, y: run.value, side: side(place), label: run.name, title: `${run.name}, ${run.protocol}: ${withInterval(run, run.value)}`,
     }));
     made.push(framed("Accuracy against tokens written, 95 % intervals", scatter(points, {
       xName: "tokens an answer", yName: percentY ? "%" : "", percentY, title: "accuracy against tokens",
     })));
   } else if (same.length > 1) {
-    const rows = same.map(([run, place]) => ({ name: `${run.model}, ${run.protocol}`, marks: [{ value: run.value, side: side(place) }] }));
+    const rows = same.map(([run, place]) => ({ name: `${run.name}, ${run.protocol}`, marks: [{ value: run.value, side: side(place) }] }));
     made.push(framed("Runs, 95 % intervals", forest(rows, { run: runs[0], title: "runs" })));
   }
   const lengths = runs.flatMap((run, i) => run.lengths.map(([x, y]) => ({
-    x, y, side: SIDES[i], line: i, title: `${run.model}: ${withInterval(run, y)} at ${thousands(x[0])} tokens`,
+    x, y, side: SIDES[i], line: i, title: `${run.name}: ${withInterval(run, y)} at ${thousands(x[0])} tokens`,
   })));
   if (lengths.length) {
     made.push(framed("Accuracy of short and long answers, a fifth in each point", scatter(lengths, {
@@ -100,7 +100,7 @@ function published(runs) {
   const known = runs[0].published;
   if (!known) return "";
   const rows = Object.entries(known.scores).map(([model, score]) => [model, `${score.toFixed(1)} %`, ""]);
-  const own = runs.filter((run) => run.published).map((run) => [run.model, percent(run.value[0]), run.published.unlike.length ? `not comparable: ${run.published.unlike.join("; ")}` : "measured here, same protocol"]);
+  const own = runs.filter((run) => run.published).map((run) => [run.name, percent(run.value[0]), run.published.unlike.length ? `not comparable: ${run.published.unlike.join("; ")}` : "measured here, same protocol"]);
   return element("section", { class: "card" }, element("h2", {}, "Published scores"), table(["model", "score", ""], [...own, ...rows]), element("p", { class: "soft" }, known.source));
 }
 
