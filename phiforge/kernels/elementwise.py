@@ -1,8 +1,9 @@
 """What lies between the products of a layer: norms, the gate and rotations.
 
 On CPUs, without gradients and in fp32, one call of a kernel each: when single tokens are decoded, torch's several
-operators of some microseconds for each of these are as long as the products. Everywhere else, in torch. A given `out`
-is filled and returned: making a tensor takes as long as the whole kernel.
+operators of some microseconds for each of these are as long as the products. Everywhere else, in torch, and with the gradients
+of `gradients.py` where they are asked for. A given `out` is filled and returned: making a tensor takes as long as the whole
+kernel.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from phiforge.kernels import gradients
 from phiforge.kernels.native import kernel
 
 
@@ -39,6 +41,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, out: Tensor | None = None) -
         threads = torch.get_num_threads() if rows > 1 else 1
         kernels[0](_NORM_CALL(x.data_ptr(), weight.data_ptr(), out.data_ptr(), rows, d, eps, threads))
         return out
+    if out is None and x.is_cpu and (_learnt(x) or _learnt(weight)):
+        return gradients.rms_norm(x, weight, eps)
     result = weight * F.rms_norm(x.float(), x.shape[-1:], eps=eps).to(x.dtype)
     return result if out is None else out.copy_(result)
 
@@ -56,6 +60,8 @@ def silu_mul(gate_up: Tensor, out: Tensor | None = None) -> Tensor:
         threads = torch.get_num_threads() if rows > 1 else 1
         kernels[1](_GATE_CALL(gate_up.data_ptr(), out.data_ptr(), rows, width // 2, threads))
         return out
+    if out is None and _learnt(gate_up):
+        return gradients.silu_mul(gate_up)
     gate, up = gate_up.chunk(2, dim=-1)
     result = F.silu(gate) * up
     return result if out is None else out.copy_(result)
@@ -79,9 +85,16 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, out: Tensor | None = None) -> Te
             return out
     if cos.dim() < x.dim():
         cos, sin = cos.unsqueeze(-2), sin.unsqueeze(-2)
+    if out is None and _learnt(x):
+        return gradients.rotate(x, cos, sin)
     first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
     result = torch.cat((first * cos - second * sin, second * cos + first * sin, rest), dim=-1)
     return result if out is None else out.copy_(result)
+
+
+def _learnt(x: Tensor) -> bool:
+    """Whether a gradient will be asked for."""
+    return x.requires_grad and torch.is_grad_enabled()
 
 
 def _plain(x: Tensor) -> bool:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phiforge.kernels.elementwise import rms_norm, rotate, silu_mul
+from phiforge.kernels.gradients import gated_product
 from phiforge.model.config import ModelConfig
 from phiforge.model.rope import RotaryEmbedding
 
@@ -78,7 +79,10 @@ class MLP(nn.Module):
         self.down_proj = Linear(config.d_ff, config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(silu_mul(self.gate_up_proj(x)))
+        gate_up = self.gate_up_proj(x)
+        if gate_up.requires_grad and type(self.down_proj) is Linear:  # an adapter has a product of its own
+            return gated_product(gate_up, self.down_proj.weight)
+        return self.down_proj(silu_mul(gate_up))
 
 
 class Layer(nn.Module):
