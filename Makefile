@@ -1,8 +1,10 @@
-# Two commands: `make run` sets everything up and lets a real model answer; `make test` sets up and runs the tests.
+# Two commands: `make run` sets everything up, lets a real model answer, and makes it better at something in a few minutes;
+# `make test` sets up and runs the tests.
 PYTHON ?= python3.11
 BIN := .venv/bin
 
 PROBLEM := A farmer has 12 cows. He buys 9 more cows. How many cows does the farmer have now?
+RIDDLE := Mira and Jonas sing in a choir. Mira is 34 years old and Jonas is 8 years younger. How old will Jonas be in 5 years?
 
 .PHONY: run test slow lint bench clean
 
@@ -10,9 +12,17 @@ run: .venv/installed .venv/kernels
 	@$(BIN)/phiforge pull smollm2-135m-instruct
 	@echo; echo "The problem: $(PROBLEM)"; echo
 	@$(BIN)/phiforge ask --votes 16 --seed 1 --max-tokens 120 "$(PROBLEM)"
+	@echo; echo "Now it learns to solve riddles about ages, from problems made here, in about 7 minutes"
+	@echo "(what is done already is not done again; runs/ages has all of it):"; echo
+	@$(BIN)/phiforge forge recipes/forge/ages.toml
+	@echo; echo "One that it has not seen: $(RIDDLE)"; echo
+	@echo "before:"; $(BIN)/phiforge ask -t 0 --max-tokens 160 "$(RIDDLE)"
+	@echo; echo "after:"; $(BIN)/phiforge ask -m runs/ages/model-int8 -t 0 --max-tokens 160 "$(RIDDLE)"
 	@echo
 	@echo "Try next:"
 	@echo "  $(BIN)/phiforge chat                        talk with it (Ctrl-C stops an answer, /help lists commands)"
+	@echo "  runs/ages/report.html                        how it got better, and what it cost"
+	@echo "  $(BIN)/phiforge forge --seeds mine.jsonl -o runs/mine    the same with problems of your own (docs/forge.md)"
 	@echo "  $(BIN)/phiforge doctor                      what this machine can run, up to phi-4"
 	@echo "  $(BIN)/phiforge pull phi-4-mini-instruct    a stronger model (7.7 GB), then: $(BIN)/phiforge ask -m phi-4-mini-instruct '...'"
 

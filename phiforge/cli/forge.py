@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from phiforge.forge.run import Story
 
 EPILOG = """\
-  phiforge forge recipes/forge/calendar.toml               carry a recipe out; the same again goes on where it was
-  phiforge forge recipes/forge/calendar.toml --minutes 10  in about so long on this machine
+  phiforge forge recipes/forge/ages.toml               carry a recipe out; the same again goes on where it was
+  phiforge forge recipes/forge/ages.toml --minutes 10  in about so long on this machine
   phiforge forge --seeds my.jsonl -o runs/mine       from problems with answers: {"question": ..., "answer": ...}
   phiforge forge --docs notes/ -o runs/notes         from documents: questions that they answer
 The recipe that --seeds and --docs come to is written to OUT/own.toml, to be read, changed, and carried out again.
