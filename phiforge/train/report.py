@@ -11,11 +11,14 @@ from typing import Any
 
 import msgspec
 
+from phiforge.chat.tokenizer import Tokenizer
+from phiforge.train import pivotal_run, pivotal_view
 from phiforge.train.measure import Result, Score
 from phiforge.train.midtrain import RETRIEVALS
 from phiforge.train.recipe import Recipe
 
 WIDTH, HEIGHT, LEFT, BELOW = 640, 200, 52, 24
+MARKED = 3  # answers whose pivotal tokens are shown
 POINTS = 400  # of a curve; longer ones are thinned by their means
 
 STYLE = """
@@ -106,10 +109,26 @@ def _stage(number: int, result: Result, folder: Path) -> str:
             for n, right in result.after.retrieval.items()
         ]
         parts.append("<h3>Numbers found in registers</h3>" + table(["tokens", "before", "after", "of"], found))
-    parts.append(_lessons(folder))
+    parts += [_pivotal(folder), _lessons(folder)]
     if result.after.score:
         parts.append(_samples(result))
     return "".join(parts)
+
+
+def _pivotal(folder: Path) -> str:
+    """What a search for pivotal tokens took, and the answers with most of them, marked."""
+    found = pivotal_run.rows(folder / "made") if (folder / "made/pivotal.jsonl").exists() else []
+    if not found:
+        return ""
+    cost = pivotal_run.cost(folder / "made")
+    figures = [("prompts", cost.prompts), ("pairs", cost.pairs), ("rollouts", cost.rollouts), ("tokens written", cost.written),
+               ("tokens read", cost.read), ("tokens read before, by another", cost.saved), ("seconds", cost.seconds)]  # fmt: skip
+    rows = [[name, f"{value:,.0f}", f"{value / cost.pairs:,.1f}" if cost.pairs else ""] for name, value in figures]
+    decode = Tokenizer.from_folder(folder.parent / "start").decode
+    answers = sorted((a for row in found for a in row.answers if a.pivotal), key=lambda a: -len(a.pivotal))
+    marked = "".join(f"<pre>{pivotal_view.html(answer, decode)}</pre>" for answer in answers[:MARKED])
+    note = '<p class="soft">Green tokens raised the chance of success, red ones lowered it; pointing at one says how far.</p>'
+    return "<h3>Pivotal tokens</h3>" + table(["", "in all", "a pair"], rows) + (marked + note if marked else "")
 
 
 _KNOWN = {"step", "loss", "lr", "norm", "tokens", "seconds", "held_out"}
