@@ -38,7 +38,8 @@ GROUP, LONGEST = 8, 128
 Settings = dict[str, Any]
 Figures = dict[str, float]  # tokens a second, and peak in bytes
 
-# What was the fastest here of SFT_SEARCH and GRPO_SEARCH (docs/log.md has all of them). Products in bf16 as we have them.
+# Starting points, not yet proved to be TRL's best: of SFT_SEARCH only wrapped and bfd have been compared, of GRPO_SEARCH nothing.
+# Run --search on a quiet machine. Rows that are "wrapped" let documents see each other; ours and "bfd" do not.
 TRL = {"dtype": "float32", "bf16": True, "attention": "sdpa"}
 SFT_BEST: Settings = TRL | {"packing": "wrapped", "batch": 2, "compile": False}
 GRPO_BEST: Settings = TRL | {"batch": 8, "continuous": False}
