@@ -25,6 +25,8 @@ from phiforge.model.config import PRESETS
 from phiforge.records import Example, Message, read_jsonl
 from phiforge.train.recipe import Dpo, Grpo, Pretrain, Sft
 
+RECIPES = Path(__file__).parent.parent / "recipes/forge"
+
 
 @pytest.fixture
 def base(tmp_path: Path, network: Callable[..., Any]) -> Path:
@@ -160,6 +162,13 @@ def test_a_bad_recipe_is_named(
 ) -> None:
     assert main(["forge", str(recipe(**{old: new}))]) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("default_gguf")
+@pytest.mark.parametrize("file", sorted(RECIPES.glob("*.toml")), ids=lambda file: file.stem)
+def test_our_own_recipes_can_be_carried_out(file: Path) -> None:
+    recipe = read_forge(file)
+    assert any(each.learn for each in recipe.eval)
 
 
 # --- the time there is ------------------------------------------------------------------------------------------------

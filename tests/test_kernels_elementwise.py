@@ -89,7 +89,7 @@ def test_gradients_go_through_torch() -> None:
 @pytest.mark.parametrize("d", [8, 24, 64, 100, 576, 3072, 5120])
 @torch.inference_mode()
 def test_norms_are_torchs_to_the_bit(d: int) -> None:
-    if {"avx2": "AVX2", "avx512vnni": "AVX512"}[native.variant() or ""] != torch.backends.cpu.get_cpu_capability():
+    if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
         pytest.skip("torch runs on vectors of another width")
     x, weight = torch.randn(9, d) * 3, torch.rand(d)
     assert torch.equal(rms_norm(x, weight, 1e-5), weight * F.rms_norm(x, (d,), eps=1e-5))

@@ -17,15 +17,18 @@ void by_rows(int64_t threads, int64_t rows, int64_t dim, const Body& body) {
     });
 }
 
-// The sum of squares in the order in which torch adds: four vectors side by side, whose sums move up a level every 16
-// rows. Any order is as good; the same one keeps logits bit for bit those of torch's operators.
+// The sum of squares in the order in which torch adds: four vectors side by side, of eight floats even where registers hold
+// sixteen, whose sums move up a level every 16 rows. Any order is as good; the same one keeps logits bit for bit those of
+// torch's operators.
 float sum_of_squares(const float* x, int64_t dim) {
-    constexpr int LEVELS = 4, POWER = 4;
-    const int64_t vectors = dim / WIDTH, rows = vectors / 4, step = 1 << POWER;
-    vf total[LEVELS][4] = {};
+    constexpr int LEVELS = 4, POWER = 4, LANES = WIDTH < 8 ? WIDTH : 8;
+    typedef float vs __attribute__((vector_size(LANES * 4)));
+    const int64_t vectors = dim / LANES, rows = vectors / 4, step = 1 << POWER;
+    vs total[LEVELS][4] = {};
     int64_t row = 0;
-    auto add = [&](int64_t vector, vf& to) {
-        vf v = load(x + vector * WIDTH);
+    auto add = [&](int64_t vector, vs& to) {
+        vs v;
+        __builtin_memcpy(&v, x + vector * LANES, sizeof v);
         to = to + v * v;
     };
     while (row < rows) {
@@ -36,7 +39,7 @@ float sum_of_squares(const float* x, int64_t dim) {
         for (int level = 1; full && level < LEVELS; level++) {
             for (int c = 0; c < 4; c++) {
                 total[level][c] = total[level][c] + total[level - 1][c];
-                total[level - 1][c] = vf{};
+                total[level - 1][c] = vs{};
             }
             full = (row & ((step - 1) << (level * POWER))) == 0;
         }
@@ -46,8 +49,8 @@ float sum_of_squares(const float* x, int64_t dim) {
     for (int64_t vector = rows * 4; vector < vectors; vector++) add(vector, total[0][0]);
     for (int c = 1; c < 4; c++) total[0][0] = total[0][0] + total[0][c];
     float result = 0;
-    for (int64_t i = vectors * WIDTH; i < dim; i++) result += x[i] * x[i];
-    for (int lane = 0; lane < WIDTH; lane++) result += total[0][0][lane];
+    for (int64_t i = vectors * LANES; i < dim; i++) result += x[i] * x[i];
+    for (int lane = 0; lane < LANES; lane++) result += total[0][0][lane];
     return result;
 }
 
