@@ -44,6 +44,7 @@ from phiforge.train.sft import language_loss
 
 HERE = Path(__file__).parent
 VOTES = 8
+ASKED = 600  # problems of each pipeline that the teacher answers
 ARMS = {
     "organic": {"manuals": 1.0}, "synthetic": {"problems": 1.0}, "both": {"manuals": 0.5, "problems": 0.5},
     "sampled": {"sampled": 1.0}, "voted": {"voted": 1.0}, "checked": {"checked": 1.0},
@@ -110,7 +111,8 @@ def sampled(teacher: Path, out: Path) -> dict[str, Path]:
     if all(file.exists() for file in files.values()):
         return files
     out.mkdir(parents=True, exist_ok=True)
-    rows = list(mixture.rows(made(read_recipe(HERE / "student.toml").data["problems"], out / "problems", seed=2).path))
+    problems = replace(read_recipe(HERE / "student.toml").data["problems"], rows=ASKED)
+    rows = list(mixture.rows(made(problems, out / "problems", seed=2).path))
     model = checkpoint.load(teacher, dtype=torch.float32)
     format = ChatFormat.for_tokenizer(Tokenizer.from_folder(teacher))
     sampler = Sampler(model, format.stop_ids)
