@@ -106,9 +106,12 @@ def test_one_is_served_on_a_quantised_network(network: Factory) -> None:
     served = quantize(deepcopy(model), "int8")
     adapters = Adapters(served)
     adapters.add("one", adapter)
+    plain, rounded = logits(model), logits(served)
     adapters.select("one")
     expected = logits(attach(deepcopy(model), adapter))
-    assert (logits(served) - expected).norm() < 0.1 * expected.norm()
+    off = (logits(served) - expected).norm() / expected.norm()
+    assert off < 2 * (rounded - plain).norm() / plain.norm()  # what rounding costs without an adapter
+    assert off < 0.3 * (plain - expected).norm() / expected.norm()
 
 
 def test_what_cannot_be_is_refused(network: Factory, tmp_path: Path) -> None:
