@@ -16,8 +16,8 @@ run: .venv/installed .venv/kernels
 	@echo "(what is done already is not done again; runs/ages has all of it):"; echo
 	@$(BIN)/phiforge forge recipes/forge/ages.toml
 	@echo; echo "One that it has not seen: $(RIDDLE)"; echo
-	@echo "before:"; $(BIN)/phiforge ask -t 0 --max-tokens 160 "$(RIDDLE)"
-	@echo; echo "after:"; $(BIN)/phiforge ask -m runs/ages/model-int8 -t 0 --max-tokens 160 "$(RIDDLE)"
+	@echo "Before:"; echo; $(BIN)/phiforge ask --votes 16 --seed 1 --max-tokens 160 "$(RIDDLE)"
+	@echo; echo "After:"; echo; $(BIN)/phiforge ask -m runs/ages/model-int8 --votes 16 --seed 1 --max-tokens 160 "$(RIDDLE)"
 	@echo
 	@echo "Try next:"
 	@echo "  $(BIN)/phiforge chat                        talk with it (Ctrl-C stops an answer, /help lists commands)"
