@@ -127,15 +127,16 @@ def test_the_clients_own_parsing_of_records(client: Any) -> None:
 
 def test_samples_vote(client: Any) -> None:
     question = [{"role": "user", "content": "What is 2 + 2? Answer with a number."}]
-    fields = {"temperature": None, "seed": 1, "max_tokens": 60, "extra_body": {"majority_vote": 8}}
+    # A low temperature: at the model's own, which answer wins depends on the machine's last digits.
+    fields = {"temperature": 0.3, "seed": 1, "max_tokens": 60, "extra_body": {"majority_vote": 8}}
     answer = ask(client, messages=question, **fields)
     tally = answer.model_extra["majority_vote"]
     assert tally["k"] == 8
     assert sum(group["votes"] for group in tally["tally"]) + tally["without_answer"] == 8
-    assert tally["answer"] == tally["tally"][0]["answer"]  # which one depends on the machine's last digits
+    assert tally["answer"] == tally["tally"][0]["answer"] == "4"
     assert tally["tally"][0]["votes"] == max(group["votes"] for group in tally["tally"])
     assert len(answer.choices) == 1
-    assert tally["answer"] in answer.choices[0].message.content
+    assert "4" in answer.choices[0].message.content
 
 
 @pytest.mark.parametrize(

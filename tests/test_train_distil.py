@@ -106,13 +106,13 @@ def documents(n: int) -> list[Document]:
 def test_a_student_comes_to_say_what_its_teacher_says(tmp_path: Path, top_k: int) -> None:
     told, student = network(1), network(2)
     last: list[float] = []
-    stage = distil.stage(told, student, documents(60), tmp_path, tokens=180, epochs=8, mix=1.0, top_k=top_k)
+    stage = distil.stage(told, student, documents(60), tmp_path, tokens=128, epochs=12, mix=1.0, top_k=top_k)
     train(student, stage, Optimizer(lr=3e-3), tmp_path, progress=lambda step: last.append(step.more["divergence"]))
-    assert last[-1] < 0.3 * last[0]
+    assert last[-1] < 0.2 * last[0]
     batch = Batch.of(documents(60))
     with torch.no_grad():
         best = told.lm_head(hidden(told, batch)).argmax(-1) == student.lm_head(hidden(student, batch)).argmax(-1)
-    assert best[batch.weights > 0].float().mean() > 0.4
+    assert best[batch.weights > 0].float().mean() > 0.5
 
 
 def test_the_likeliest_words_are_asked_for_once(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
@@ -231,7 +231,7 @@ def _work(
     go_on: Callable[[], bool],
 ) -> None:
     if not isinstance(plan.protocol, Generate):
-        local: LocalModel = lm  # type: ignore[assignment]
+        local = cast("LocalModel", lm)
         weigh_all(local, plan.protocol, left, keep=keep, go_on=go_on, adapter=options.adapter)
         return
     graders = Graders()
@@ -276,7 +276,7 @@ def _can_be_asked(lm: LanguageModel, task: Task, protocol: Protocol, problem: Pr
     """Raises ValueError where a model on this machine has no tools and they are offered, or reads less than is needed."""
     if not hasattr(lm, "submit"):
         return
-    local: LocalModel = lm  # type: ignore[assignment]
+    local = cast("LocalModel", lm)
     context, needed = local.network.config.context, problem.metadata.get("context", 0)
     if context < needed:
         raise ValueError(f"{task.name}: {needed:,} tokens of context are needed, and {lm.name} has {context:,}")

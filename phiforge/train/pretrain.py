@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
@@ -64,7 +64,7 @@ def mixed(
     shares: Mapping[str, float],
     tokens: int,
     seed: int,
-    size: Callable[[T], int] = len,  # type: ignore[assignment]
+    size: Callable[[Any], int] = len,
 ) -> tuple[list[T], list[mixture.Entry]]:
     """Texts in the order of a mixture of `tokens`, and its ledger: unique tokens, epochs and share of each source. `size` is how
     many tokens a text has."""

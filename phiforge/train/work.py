@@ -94,8 +94,7 @@ class Works:
         for name in stage.mix:
             learnt[name], aside, long = self._chats(stage, self.rows(name))
             kept, too_long = kept + aside, too_long + long
-        size = lambda document: len(document.ids)  # noqa: E731
-        documents, entries = pretrain.mixed(learnt, stage.mix, stage.tokens, self.seed, size)
+        documents, entries = pretrain.mixed(learnt, stage.mix, stage.tokens, self.seed, lambda each: len(each.ids))
         work = sft.stage(documents, epochs=1, held_out=kept, **self._reading(stage))
         return work, {"documents": len(documents), "too_long": too_long, "ledger": entries}
 
