@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.kernels import gradients
+from phiforge.kernels.gradients import LONGEST
+from phiforge.kernels.native import kernel, pointer
 
 
 def norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -55,6 +57,79 @@ def test_same_values_and_gradients(
     assert len(found[0]) == 1 + len(shapes)
     for ours, other in zip(*found, strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [64, 36])
+@pytest.mark.parametrize(("mine", "theirs", "shapes"), CASES.values(), ids=CASES)
+def test_bf16_is_as_exact_as_its_inputs(
+    mine: Callable[..., Tensor], theirs: Callable[..., Tensor], shapes: list[tuple[int, ...]], dim: int
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    wide = (
+        [tuple(dim * n // 4 if n in (4, 8) else n for n in shape) for shape in shapes]
+        if len(shapes[0]) == 3
+        else shapes
+    )
+    inputs = [torch.randn(shape, generator=generator).bfloat16() for shape in wide]
+    found: list[list[Tensor]] = []
+    for function, dtype in ((mine, torch.bfloat16), (theirs, torch.float64)):
+        given = [each.to(dtype, copy=True).requires_grad_() for each in inputs]
+        value = function(*given)
+        slope = torch.linspace(-1, 2, value.numel()).view(value.shape).bfloat16()
+        value.backward(slope.to(value.dtype))
+        found.append([value.detach(), *(each.grad for each in given if each.grad is not None)])
+    for ours, other in zip(*found, strict=True):
+        scale = float(other.abs().max())
+        torch.testing.assert_close(ours.double(), other.double(), rtol=0.01, atol=0.01 * scale)
+
+
+LENGTHS = [(5,), (1, 2, 3, 16, 17, 37), (64, 130), (1, 1, 1)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize(("heads", "groups", "dim", "half"), [(4, 2, 32, 16), (3, 3, 16, 6), (9, 3, 64, 32)])
+def test_packed_attention_is_that_of_each_document(
+    heads: int, groups: int, dim: int, half: int, lengths: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    if kernel("packed_attend", pointer) is None:
+        pytest.skip("no compiled kernels")
+    generator = torch.Generator().manual_seed(0)
+    T = sum(lengths)
+    qkv = torch.randn(T, (heads + 2 * groups) * dim, generator=generator).to(dtype)
+    angles = 6 * torch.rand(T, 1, half, generator=generator)
+    cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+    slope = torch.randn(T, heads * dim, generator=generator).to(dtype)
+    ours = qkv.clone().requires_grad_()
+    out = gradients.packed_attention(ours, cos, sin, lengths, heads, groups)
+    assert out is not None
+    out.backward(slope)
+    theirs = qkv.double().requires_grad_()
+    expected = attended(theirs, cos.double(), sin.double(), lengths, heads, groups)
+    expected.backward(slope.double())
+    tolerance = 2e-5 if dtype is torch.float32 else 0.02
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    for found, wanted in ((out.detach(), expected.detach()), (ours.grad, theirs.grad)):
+        torch.testing.assert_close(found.double(), wanted, rtol=tolerance, atol=tolerance * float(wanted.abs().max()))
+
+
+def attended(qkv: Tensor, cos: Tensor, sin: Tensor, lengths: tuple[int, ...], heads: int, groups: int) -> Tensor:
+    """The same in plain torch."""
+    x = qkv.unflatten(-1, (heads + 2 * groups, -1))
+    qk, v = rotation(x[:, : heads + groups], cos, sin), x[:, heads + groups :]
+    seen: list[Tensor] = []
+    for q, k, of in zip(*(each.split(lengths) for each in (qk[:, :heads], qk[:, heads:], v)), strict=True):
+        k, of = (each.repeat_interleave(heads // groups, dim=1) for each in (k, of))
+        scores = torch.einsum("ihd,jhd->hij", q, k) / q.shape[-1] ** 0.5
+        hidden = torch.ones(len(q), len(q), dtype=torch.bool).triu(1)
+        seen.append(torch.einsum("hij,jhd->ihd", scores.masked_fill(hidden, -torch.inf).softmax(-1), of))
+    return torch.cat(seen).flatten(1)
+
+
+def test_long_documents_are_left_to_torch() -> None:
+    qkv, angles = torch.randn(LONGEST + 1, 3 * 16), torch.rand(LONGEST + 1, 1, 8)
+    assert gradients.packed_attention(qkv, angles.cos(), angles.sin(), (LONGEST + 1,), 1, 1) is None
 
 
 def test_a_frozen_weight_gets_none() -> None:

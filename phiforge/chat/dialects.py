@@ -1,4 +1,4 @@
-"""The members' chat formats, exactly: five Phi-4 models and SmolLM2.
+"""The members' chat formats, exactly: five Phi-4 models, SmolLM2, and what we make of it.
 
 Each `Dialect` writes a conversation byte for byte as the jinja template published with that model does (the tests
 compare them), and says besides which tokens the assistant wrote. `jinja` is our own template for the same format; it
@@ -14,6 +14,8 @@ What the published templates leave open is decided so:
   has no place. Tools offered without a system message get the model card's, "You are a helpful assistant with some
   tools."
 - phi-4 14B and SmolLM2 were not trained on tools: offering some is an error.
+- phiforge, our own models on SmolLM2's vocabulary: its turns, without a system message of its own, and with thoughts, tools
+  and calls as phi-4-mini writes them. The tags of those are plain text there, which costs a few tokens and no vocabulary.
 - phi-4-reasoning knows one system message, its own. Microsoft's template drops any other without a word; here another
   is an error, unless the caller asks to have it appended (`merge_system`), which the model was not trained on.
 """
@@ -67,7 +69,7 @@ def get(name: str) -> Dialect:
 def find(name: str) -> Dialect | None:
     """The dialect of a model's name as people write it (`microsoft/Phi-4`, `smollm2-135m-instruct`), or None."""
     short = name.lower().rpartition("/")[2]
-    return DIALECTS.get("smollm2" if short.startswith("smollm2") else short)
+    return DIALECTS.get(next((family for family in ("smollm2", "phiforge") if short.startswith(family)), short))
 
 
 # --- ChatML: phi-4 14B and SmolLM2 -------------------------------------------------------------------------------
@@ -106,6 +108,20 @@ def _smollm2(draft: Draft, messages: Sequence[Message], _: Sequence[Tool], gener
         draft.markup("<|im_start|>assistant\n")
 
 
+def _phiforge(draft: Draft, messages: Sequence[Message], tools: Sequence[Tool], generate: bool) -> None:
+    if tools and (not messages or messages[0].role != "system"):
+        messages = [Message("system"), *messages]
+    for n, message in enumerate(messages):
+        draft.markup(f"<|im_start|>{message.role}\n")
+        _body(draft, message)
+        _offer(draft, tools if n == 0 else ())
+        _calls(draft, message)
+        draft.markup("<|im_end|>", own=message.role == "assistant")
+        draft.markup("\n")
+    if generate:
+        draft.markup("<|im_start|>assistant\n")
+
+
 # --- phi-4-mini ------------------------------------------------------------------------------------------------------
 
 
@@ -135,12 +151,16 @@ def _mini_turn(draft: Draft, message: Message, tools: Sequence[Tool]) -> None:
     draft.markup("<|tool_response|>" if message.role == "tool" else f"<|{message.role}|>")
     _body(draft, message)
     _offer(draft, tools)
+    _calls(draft, message)
+    draft.markup("<|end|>", own=own)
+
+
+def _calls(draft: Draft, message: Message) -> None:
     if message.tool_calls:
         calls = [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
         draft.markup("<|tool_call|>", own=True)
         draft.text(json.dumps(calls, ensure_ascii=False), own=True)
         draft.markup("<|/tool_call|>", own=True)
-    draft.markup("<|end|>", own=own)
 
 
 def _offer(draft: Draft, tools: Sequence[Tool]) -> None:
@@ -170,15 +190,17 @@ _MINI_TOKENS = (
 )
 
 
+_SMOLLM2_TOKENS = ("<|im_start|>", "<|im_end|>")
+
+
 def _chatml(name: str, write: Callable[..., None], tokens: tuple[str, ...], turns: str, own_system: bool) -> Dialect:
     jinja = (published.JINJA_BODY + published.JINJA_NO_TOOLS + turns).replace("NAME", name)
     return Dialect(name, write, tokens, "<|im_end|>", False, own_system, jinja)
 
 
 def _mini_member(name: str, write: Callable[..., None], jinja: str) -> Dialect:
-    return Dialect(
-        name, write, _MINI_TOKENS, "<|end|>", True, False, published.JINJA_BODY + published.JINJA_MINI_TURN + jinja
-    )
+    jinja = published.JINJA_BODY + published.JINJA_TOOLS + published.JINJA_MINI_TURN + jinja
+    return Dialect(name, write, _MINI_TOKENS, "<|end|>", True, False, jinja)
 
 
 _REASONING_TURNS = published.JINJA_PHI4_REASONING_SYSTEM + published.JINJA_PHI4_TURNS
@@ -191,6 +213,7 @@ DIALECTS = {
         _chatml("phi-4-reasoning-plus", _phi4_reasoning, _PHI4_TOKENS, _REASONING_TURNS, True),
         _mini_member("phi-4-mini-instruct", _mini, published.JINJA_MINI),
         _mini_member("phi-4-mini-reasoning", _mini_reasoning, published.JINJA_MINI_REASONING),
-        _chatml("smollm2", _smollm2, ("<|im_start|>", "<|im_end|>"), published.JINJA_SMOLLM2_TURNS, False),
+        _chatml("smollm2", _smollm2, _SMOLLM2_TOKENS, published.JINJA_SMOLLM2_TURNS, False),
+        Dialect("phiforge", _phiforge, _SMOLLM2_TOKENS, "<|im_end|>", True, False, published.JINJA_PHIFORGE),
     )
 }

@@ -68,7 +68,7 @@ JINJA_SMOLLM2_TURNS = f"""\
 {{%- if add_generation_prompt -%}}{{{{- '<|im_start|>assistant\\n' -}}}}{{%- endif -%}}
 """
 
-JINJA_MINI_TURN = """\
+JINJA_TOOLS = """\
 {%- macro offer() -%}
     {%- if tools -%}
         {{- '<|tool|>[' -}}
@@ -79,9 +79,7 @@ JINJA_MINI_TURN = """\
         {{- ']<|/tool|>' -}}
     {%- endif -%}
 {%- endmacro -%}
-{%- macro turn(message) -%}
-    {{- '<|tool_response|>' if message.role == 'tool' else '<|' + message.role + '|>' -}}
-    {{- body(message) -}}
+{%- macro calls(message) -%}
     {%- if message.tool_calls -%}
         {{- '<|tool_call|>[' -}}
         {%- for call in message.tool_calls -%}
@@ -91,6 +89,25 @@ JINJA_MINI_TURN = """\
         {%- endfor -%}
         {{- ']<|/tool_call|>' -}}
     {%- endif -%}
+{%- endmacro -%}
+"""
+
+JINJA_PHIFORGE = f"""\
+{JINJA_BODY}{JINJA_TOOLS}\
+{{%- if tools and (not messages or messages[0].role != 'system') -%}}
+    {{{{- '<|im_start|>system\\n' + offer() + '<|im_end|>\\n' -}}}}
+{{%- endif -%}}
+{{%- for message in messages -%}}
+    {{{{- '<|im_start|>' + message.role + '\\n' + body(message) -}}}}
+    {{{{- (offer() if loop.first and message.role == 'system' else '') + calls(message) + '<|im_end|>\\n' -}}}}
+{{%- endfor -%}}
+{{%- if add_generation_prompt -%}}{{{{- '<|im_start|>assistant\\n' -}}}}{{%- endif -%}}
+"""
+
+JINJA_MINI_TURN = """\
+{%- macro turn(message) -%}
+    {{- '<|tool_response|>' if message.role == 'tool' else '<|' + message.role + '|>' -}}
+    {{- body(message) + calls(message) -}}
 {%- endmacro -%}
 """
 

@@ -39,7 +39,7 @@ def cut(recipe: Forge, learnt: dict[str, Path], spent: float, generated: float, 
     progress("measuring how fast this machine trains", None)
     model = training.network(recipe.training(), 0)
     tokenizer = Tokenizer.from_folder(recipe.path / "train/start")
-    format = ChatFormat.for_tokenizer(tokenizer, recipe.start.model)
+    format = ChatFormat.for_tokenizer(tokenizer, recipe.start.chat)
     needed = sum(_seconds(recipe, stage, model, format, learnt, generated or USUAL) for stage in recipe.stage)
     left = 60 * recipe.minutes - spent - SHIPPING
     share = max(0.0, left) / needed if needed else 1.0

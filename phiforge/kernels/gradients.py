@@ -4,16 +4,26 @@ Autograd would keep several tensors of each and go over them once more for every
 number a row, the gate keeps its input only, and a rotation nothing: its gradient is the rotation back.
 
     T rows, whatever their leading dims; in any dtype, with sums and squares in fp32
+
+On CPUs each of them is one pass of a kernel (training.cpp) in bf16, in which torch takes a pass for every operator.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ctypes import c_char_p
+from itertools import accumulate
+from struct import Struct
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from phiforge.kernels.native import integer, kernel, pointer, real64
+
+LONGEST = 1024  # tokens of a document in `packed_attention`
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -36,34 +46,92 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return _Rotation.apply(x, cos, sin)
 
 
+def packed_attention(
+    qkv: Tensor, cos: Tensor, sin: Tensor, lengths: Sequence[int], heads: int, groups: int
+) -> Tensor | None:
+    """Attention of documents end to end, each token to itself and those before it in its document: of qkv [T, (H + 2 G) D] with
+    cos and sin [T, 1, r / 2], to [T, H D]. None where there is no kernel for it, or documents are so long that torch's, which
+    goes through them block by block, is the faster one."""
+    D = qkv.shape[-1] // (heads + 2 * groups)
+    fits = qkv.is_cpu and qkv.dtype in (torch.bfloat16, torch.float32) and D % 16 == 0 and max(lengths) <= LONGEST
+    if not fits or kernel("packed_attend", pointer) is None:
+        return None
+    return _PackedAttention.apply(qkv, cos, sin, lengths, heads, groups)
+
+
+def _low(*tensors: Tensor) -> bool:
+    """Whether the kernels for bf16 can read them."""
+    return all(x.dtype is torch.bfloat16 and x.is_cpu and x.is_contiguous() for x in tensors)
+
+
 class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        unit, scale = torch.ops.aten._fused_rms_norm(x.float(), x.shape[-1:], None, eps)  # what F.rms_norm calls
+        run = kernel("norm", pointer, pointer, integer, integer, real64, pointer, pointer, integer)
+        if run and _low(x, weight):
+            rows, d = x.numel() // x.shape[-1], x.shape[-1]
+            out, scale = torch.empty_like(x), torch.empty(*x.shape[:-1], 1)
+            run(
+                x.data_ptr(),
+                weight.data_ptr(),
+                rows,
+                d,
+                eps,
+                out.data_ptr(),
+                scale.data_ptr(),
+                torch.get_num_threads(),
+            )
+        else:
+            unit, scale = torch.ops.aten._fused_rms_norm(x.float(), x.shape[-1:], None, eps)  # what F.rms_norm calls
+            out = weight * unit.to(x.dtype)
         ctx.save_for_backward(x, weight, scale)
-        return weight * unit.to(x.dtype)
+        return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, scale = ctx.saved_tensors
-        unit = x.float() * scale
-        steep = slope.float()
-        of_weight = None
+        of_x = of_weight = None
         if ctx.needs_input_grad[1]:
-            of_weight = (steep * unit).flatten(0, -2).sum(0).to(weight.dtype)
-        of_x = None
+            of_weight = (slope.float() * (x.float() * scale)).flatten(0, -2).sum(0).to(weight.dtype)
         if ctx.needs_input_grad[0]:
-            steep = steep * weight
-            along = (steep * unit).mean(-1, keepdim=True)
-            of_x = steep.addcmul_(unit, along, value=-1).mul_(scale).to(x.dtype)
+            of_x = _norm_gradient(x, weight, scale, slope)
         return of_x, of_weight, None
 
 
-def _gate_gradient(gate_up: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of silu_mul's input, and what it had returned."""
+def _norm_gradient(x: Tensor, weight: Tensor, scale: Tensor, slope: Tensor) -> Tensor:
+    run = kernel("norm_slope", pointer, pointer, pointer, pointer, integer, integer, pointer, integer)
+    if run and _low(x, weight, slope):
+        found, d = torch.empty_like(x), x.shape[-1]
+        tensors = (each.data_ptr() for each in (x, weight, scale, slope))
+        run(*tensors, x.numel() // d, d, found.data_ptr(), torch.get_num_threads())
+        return found
+    unit, steep = x.float() * scale, slope.float() * weight
+    along = (steep * unit).mean(-1, keepdim=True)
+    return steep.addcmul_(unit, along, value=-1).mul_(scale).to(x.dtype)
+
+
+def _gated(gate_up: Tensor) -> Tensor:
+    run = kernel("gate", pointer, integer, integer, pointer, integer)
+    f = gate_up.shape[-1] // 2
+    if run and _low(gate_up):
+        out = gate_up.new_empty(*gate_up.shape[:-1], f)
+        run(gate_up.data_ptr(), gate_up.numel() // (2 * f), f, out.data_ptr(), torch.get_num_threads())
+        return out
     gate, up = gate_up.chunk(2, dim=-1)
+    return F.silu(gate).mul_(up)
+
+
+def _gate_gradient(gate_up: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of silu_mul's input, and what silu_mul had returned."""
+    run = kernel("gate_slope", pointer, pointer, integer, integer, pointer, pointer, integer)
     found = torch.empty_like(gate_up)
+    if run and _low(gate_up, slope):
+        gated, f = torch.empty_like(slope), slope.shape[-1]
+        places = found.data_ptr(), gated.data_ptr()
+        run(gate_up.data_ptr(), slope.data_ptr(), slope.numel() // f, f, *places, torch.get_num_threads())
+        return found, gated
+    gate, up = gate_up.chunk(2, dim=-1)
     of_gate, of_up = found.chunk(2, dim=-1)
     active = F.silu(gate)
     torch.mul(slope, active, out=of_up)
@@ -75,8 +143,7 @@ class _Gate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor) -> Tensor:
         ctx.save_for_backward(gate_up)
-        gate, up = gate_up.chunk(2, dim=-1)
-        return F.silu(gate).mul_(up)
+        return _gated(gate_up)
 
     @staticmethod
     @once_differentiable
@@ -89,8 +156,7 @@ class _GatedProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(gate_up, weight)
-        gate, up = gate_up.chunk(2, dim=-1)
-        return F.silu(gate).mul_(up) @ weight.T
+        return _gated(gate_up) @ weight.T
 
     @staticmethod
     @once_differentiable
@@ -101,9 +167,16 @@ class _GatedProduct(torch.autograd.Function):
         return of_gate_up, of_weight
 
 
-def _rotated(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
+def _rotated(x: Tensor, cos: Tensor, sin: Tensor, sign: int, out: Tensor | None = None) -> Tensor:
     half = cos.shape[-1]
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    if out is None:
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    run = kernel("turn", pointer, pointer, pointer, *[integer] * 6, pointer, integer, integer)
+    if run and x.dim() == 3 and _low(x[0], cos, sin) and cos.numel() == len(x) * half:
+        tables = x.data_ptr(), cos.data_ptr(), sin.data_ptr()
+        shape = len(x), x.stride(0), x.shape[1], x.shape[2], half
+        run(*tables, *shape, int(sign < 0), out.data_ptr(), out.stride(0), torch.get_num_threads())
+        return out
     first, second = x[..., :half], x[..., half : 2 * half]
     sin = sin * sign
     torch.mul(first, cos, out=out[..., :half]).sub_(second * sin)  # rounded as elementwise.py does it
@@ -124,3 +197,49 @@ class _Rotation(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _rotated(slope, cos, sin, -1), None, None
+
+
+class _PackedAttention(torch.autograd.Function):
+    """Keeps rotated queries and keys, values, and a number for each query: chances are computed again for the gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, qkv: Tensor, cos: Tensor, sin: Tensor, lengths: Sequence[int], heads: int, groups: int
+    ) -> Tensor:
+        x = qkv.unflatten(-1, (heads + 2 * groups, -1))
+        qk, v = _rotated(x[:, : heads + groups], cos, sin, 1), x[:, heads + groups :].contiguous()
+        starts = torch.tensor([0, *accumulate(lengths)])
+        logs, out = torch.empty(len(x), heads), qkv.new_empty(len(x), heads * x.shape[-1])
+        _packed("packed_attend", qk, v, starts, logs, out, None, None, None)
+        ctx.save_for_backward(qk, v, cos, sin, starts, logs)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        qk, v, cos, sin, starts, logs = ctx.saved_tensors
+        T, both, D = qk.shape
+        found, of_qk = qk.new_empty(T, both + v.shape[1], D), torch.empty_like(qk)
+        _packed("packed_attend_slope", qk, v, starts, logs, None, slope.contiguous(), of_qk, found[:, both:])
+        _rotated(of_qk, cos, sin, -1, found[:, :both])
+        return found.flatten(1), None, None, None, None, None
+
+
+_PACKED_CALL = Struct("3P5q5P2q")  # training.h
+
+
+def _packed(
+    name: str, qk: Tensor, v: Tensor, starts: Tensor, logs: Tensor, out: Tensor | None, slope: Tensor | None,
+    of_qk: Tensor | None, of_v: Tensor | None,
+) -> None:  # fmt: skip
+    run = kernel(name, c_char_p)
+    assert run
+    groups, dim = v.shape[1:]
+    sizes = len(starts) - 1, qk.shape[1] - groups, groups, dim, int(qk.dtype is torch.bfloat16)
+    places = (0 if each is None else each.data_ptr() for each in (logs, out, slope, of_qk, of_v))
+    stride = 0 if of_v is None else of_v.stride(0)
+    run(
+        _PACKED_CALL.pack(
+            qk.data_ptr(), v.data_ptr(), starts.data_ptr(), *sizes, *places, stride, torch.get_num_threads()
+        )
+    )

@@ -27,6 +27,7 @@ SETTING = "PHIFORGE_KERNELS"
 pointer = ctypes.c_void_p
 integer = ctypes.c_int64
 real = ctypes.c_float
+real64 = ctypes.c_double
 
 
 class _Unusable(Exception):

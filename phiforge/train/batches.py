@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.kernels.elementwise import rotate
+from phiforge.kernels.gradients import packed_attention
 from phiforge.model.phi3 import Attention, Phi3
 
 
@@ -62,6 +63,9 @@ class Batch:
     def attend(self, attention: Attention, layer: int, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Causal attention within each document: [T, (H + 2 G) D] -> [T, H D]."""
         H, G = attention.n_heads, attention.n_kv_heads
+        packed = packed_attention(qkv, cos, sin, self.lengths, H, G)
+        if packed is not None:
+            return packed
         qk, v = qkv.unflatten(-1, (-1, attention.head_dim)).split((H + G, G), dim=-2)
         q, k = rotate(qk, cos, sin).split((H, G), dim=-2)
         parts = zip(*(x.split(self.lengths) for x in (q, k, v)), strict=True)

@@ -41,9 +41,8 @@ class Course:
         self, recipe: Recipe, data: dict[str, str | Environment], tokenizer: Tokenizer, progress: Progress
     ) -> None:
         self.recipe, self.tokenizer, self.progress = recipe, tokenizer, progress
-        name = recipe.start.model or recipe.start.preset or "phi-nano"
-        self.format = ChatFormat.for_tokenizer(tokenizer, name)
-        self.works = Works(name, data, self.format, recipe.seed, progress)
+        self.format = ChatFormat.for_tokenizer(tokenizer, recipe.start.chat)
+        self.works = Works(recipe.start.chat, data, self.format, recipe.seed, progress)
         self._problems: list[Problem] | None = None
 
     def result(self, number: int) -> Result | None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -126,7 +126,7 @@ def train(
             losses = [*losses, loss][-REMEMBERED:]
             seconds = time.monotonic() - started
             tokens = sum(stage.tokens(batch) for batch in batches)
-            peak = matrix_speed(dtype, work.device) * distributed.size()
+            peak = matrix_speed(torch.bfloat16 if dtype is torch.int8 else dtype, work.device) * distributed.size()
             used = flops_a_token(model.config) * tokens / seconds / peak
             done = Step(step + 1, stage.steps, loss, lr, norm, tokens, seconds, used, more)
             last = done.step == stage.steps
@@ -175,8 +175,8 @@ def _held_out(work: Working, measure: Callable[[Phi3], dict[str, float]]) -> dic
 
 
 def _dtype(precision: Precision, model: Phi3, run: RunFolder, first: int) -> torch.dtype:
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision = {precision!r} is not known: auto, float32 or bfloat16")
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision = {precision!r} is not known: {', '.join(get_args(Precision))}")
     if precision != "auto":
         return getattr(torch, precision)
     if first:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from phiforge.model.lora import Adapter, LowRank, check
 from phiforge.model.phi3 import Linear, Phi3
+from phiforge.train.frozen import Rounded, adapted
 
 
 class Adapted(nn.Module):
@@ -28,9 +28,10 @@ class Adapted(nn.Module):
         self.register_buffer("factor", update.factor(), persistent=False)
         self.register_buffer("covered", update.covered(), persistent=False)
         self.blocks = update.blocks
+        self.rounded: Rounded | None = None  # what takes part in products, where the network works in int8
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.base(x) + F.linear(F.linear(x, self.a), (self.b * self.factor).to(x.dtype))
+        y = adapted(x, self.rounded or self.base.weight, self.a, (self.b * self.factor).to(x.dtype))
         gain = self.gain()
         return y if gain is None else y * gain.to(x.dtype)
 
@@ -79,6 +80,15 @@ def detach(model: Phi3, adapter: Adapter) -> Adapter:
         learnt[name] = adapted.update()
         _replace(model, name, adapted.base)
     return Adapter(adapter.rank, adapter.alpha, adapter.rslora, learnt)
+
+
+def round_frozen(network: Phi3) -> None:
+    """Let the frozen weights of a bf16 network with updates take part in products as int8. Raises ValueError without updates."""
+    layers = [module for module in network.modules() if isinstance(module, Adapted)]
+    if not layers:
+        raise ValueError("int8 is for weights that stay: give the stage a lora, or another precision")
+    for layer in layers:
+        layer.rounded = Rounded(layer.base.weight.detach())
 
 
 def _replace(model: Phi3, name: str, module: nn.Module) -> None:

@@ -3,6 +3,9 @@
 In bf16 the loss is taken of a working copy whose weights, activations and products are bf16. The network itself stays fp32:
 its weights are what the optimiser moves, and every micro-batch's gradients are added to it in fp32 as soon as they are there.
 Mean squares, softmaxes and the cross-entropy are taken in fp32 either way.
+
+Beside an adapter, the weights that stay may be int8 in their products (frozen.py), which is for whoever asks for it: it is as
+exact as the int8 that the network will be served in, but no more.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from phiforge.engine.products import remembered
 from phiforge.model.config import ModelConfig
 from phiforge.model.phi3 import Phi3
 
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
 PAYS = 0.8  # bf16 is taken where a layer's step takes less than this share of fp32's time
 ROWS, WIDE = 1024, 2048  # tokens of the measured step; a quarter of them for networks wider than this

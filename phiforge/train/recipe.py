@@ -28,26 +28,35 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from phiforge.chat import dialects
 from phiforge.data import mixture
 from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.store.models import find
 from phiforge.train import distil, groups, grpo, pivotal
 from phiforge.train import pairs as pairing
 from phiforge.train.optim import Optimizer
+from phiforge.train.precision import Precision
 from phiforge.train.pretrain import nano
 from phiforge.train.tracker import Tracker
 
 
 class Start(Struct, frozen=True, forbid_unknown_fields=True):
     """One of: `model`, a pulled one or a path; `depth`, a phi-nano with random weights; `preset`, a member of the family with
-    random weights. `context` and `rope_theta`, the base of the rotary embedding, are those of random weights: a nano's 1,024
-    and 10,000, a preset's own, if not given."""
+    random weights. `format` is the chat format to learn, if another than the model's own: "phiforge". `context` and
+    `rope_theta`, the base of the rotary embedding, are those of random weights: a nano's 1,024 and 10,000, a preset's own, if
+    not given."""
 
     model: str = ""
     depth: int = 0
     preset: str = ""
+    format: str = ""
     context: int = 0
     rope_theta: float = 0.0
+
+    @property
+    def chat(self) -> str:
+        """Whose chat format is learnt, as `ChatFormat.for_tokenizer` takes it."""
+        return self.format or self.model or self.preset or "phi-nano"
 
     def config(self, vocab_size: int) -> ModelConfig:
         """The network of a start from random weights; `vocab_size` is a nano's. Raises ValueError for one from a model."""
@@ -112,7 +121,7 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_f
     micro: int = 4096
     optimizer: Optimizer = Optimizer()
     lora: Lora | None = None
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     recompute: bool = False
 
     @property
@@ -262,6 +271,10 @@ def check(recipe: Recipe) -> None:
         )
     if start.depth and not recipe.tokenizer:
         raise ValueError("a network from scratch needs a [tokenizer]")
+    if start.format and (not start.model or not dialects.find(start.format)):
+        raise ValueError(
+            f"start.format = {start.format!r} must be one of {', '.join(dialects.DIALECTS)}, for a `model`"
+        )
     if start.model and recipe.tokenizer:
         raise ValueError(f"{start.model} has a tokenizer of its own: leave [tokenizer] out, or start from `depth`")
     if not recipe.stage:

@@ -18,6 +18,7 @@ import msgspec
 import torch
 
 import phiforge
+from phiforge.chat import dialects
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
 from phiforge.data import run as factory
@@ -111,3 +112,8 @@ def _learn(recipe: Recipe, folder: Path, data: dict[str, str | Environment], pro
             Tokenizer.for_preset(recipe.start.preset).save(folder)
         else:
             open_source(find(recipe.start.model)).companions(folder)
+            if recipe.start.format:
+                tokenizer = Tokenizer.from_folder(folder)
+                tokenizer.chat_template = dialects.get(recipe.start.format).jinja
+                (folder / "chat_template.jinja").unlink(missing_ok=True)
+                tokenizer.save(folder)

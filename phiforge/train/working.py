@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
+from phiforge.train.lora import round_frozen
 from phiforge.train.precision import Lowered, working_copy
 
 
@@ -27,13 +28,17 @@ class Working:
             raise ValueError(f"{odd[0]} is to be trained, but not fp32: load the network with dtype=torch.float32")
         self._lowered = None
         self.device = model.embed_tokens.weight.device
+        if dtype is torch.int8 and (distributed.size() > 1 or self.device.type != "cpu"):
+            raise ValueError("int8 is for one process on a CPU: choose another precision")
         if distributed.size() > 1:
             if torch.cuda.is_available():
                 self.device = torch.device("cuda", torch.cuda.current_device())
             self.network = working_copy(model)
         elif dtype != torch.float32:
-            self._lowered = Lowered(model, dtype)
+            self._lowered = Lowered(model, torch.bfloat16 if dtype is torch.int8 else dtype)
             self.network = self._lowered.network
+            if dtype is torch.int8:
+                round_frozen(self.network)
         else:
             self.network = working_copy(model) if recompute else model
         if recompute:

@@ -74,6 +74,15 @@ inline vf load_bf16(const uint16_t* p) {
     return (vf)(__builtin_convertvector(s, vi) << 16);
 }
 
+// WIDTH floats as bf16, rounded to the nearest, ties to even; NaN stays NaN.
+inline void store_bf16(uint16_t* p, vf v) {
+    typedef uint16_t vs __attribute__((vector_size(WIDTH * 2)));
+    vi bits = (vi)v, nan = (bits & 0x7fffffff) > 0x7f800000;
+    vi rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    vs narrow = __builtin_convertvector((nan & 0x7fc0) | (~nan & rounded), vs);
+    __builtin_memcpy(p, &narrow, sizeof narrow);
+}
+
 // WIDTH floats from fp16.
 inline vf load_f16(const uint16_t* p) {
 #if defined(PHIFORGE_SIMDE)  // which lacks the wide conversion

@@ -1,0 +1,32 @@
+// What training in bf16 does between its products (training.cpp). low.py passes the arguments one by one.
+#pragma once
+
+#include <stdint.h>
+
+// Attention of documents end to end (packed.cpp): T tokens, of which document i has [starts[i], starts[i + 1]).
+struct PackedCall {
+    const void *qk, *v;     // [T, heads + groups, dim] rotated, [T, groups, dim]; bf16 if `narrow`, else fp32, as all void*
+    const int64_t* starts;  // [documents + 1]
+    int64_t documents, heads, groups, dim, narrow;
+    float* logs;        // [T, heads]: log of the sum of the exponentials; written forward, read backward
+    void* out;          // [T, heads, dim]
+    const void* slope;  // [T, heads, dim]: of out
+    void *of_qk, *of_v; // [T, heads + groups, dim], and [T, groups, dim] with rows of_v_stride apart
+    int64_t of_v_stride, threads;
+};
+
+#define PHIFORGE_TRAINING_KERNELS(K)                                                                                       \
+    K(round_rows, (const uint16_t* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads))               \
+    K(add_scaled, (const int32_t* product, int64_t rows, int64_t dim, const float* row_scales, const float* column_scales, \
+                   uint16_t* out, int64_t threads))                                                                        \
+    K(gate, (const uint16_t* x, int64_t rows, int64_t dim, uint16_t* out, int64_t threads))                                \
+    K(gate_slope, (const uint16_t* x, const uint16_t* slope, int64_t rows, int64_t dim, uint16_t* of_x, uint16_t* gated,   \
+                   int64_t threads))                                                                                       \
+    K(norm, (const uint16_t* x, const uint16_t* weight, int64_t rows, int64_t dim, double eps, uint16_t* out,              \
+             float* factors, int64_t threads))                                                                             \
+    K(norm_slope, (const uint16_t* x, const uint16_t* weight, const float* factors, const uint16_t* slope, int64_t rows,   \
+                   int64_t dim, uint16_t* of_x, int64_t threads))                                                          \
+    K(turn, (const uint16_t* x, const uint16_t* cos, const uint16_t* sin, int64_t rows, int64_t stride, int64_t heads,     \
+             int64_t dim, int64_t half, int64_t back, uint16_t* out, int64_t out_stride, int64_t threads))                 \
+    K(packed_attend, (const PackedCall* call))                                                                             \
+    K(packed_attend_slope, (const PackedCall* call))
