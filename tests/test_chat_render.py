@@ -73,7 +73,7 @@ PUBLISHED = dict(
 @cache
 def tokenizer(name: str) -> Tokenizer:
     """The member's tokenizer; for SmolLM2, whose file may not be here, phi-4's with its special tokens only."""
-    if name != "smollm2":
+    if name not in ("smollm2", "phiforge"):
         return Tokenizer.for_preset(name)
     base = tokenizer("phi-4")._core
     core = Core(base.model)
@@ -327,6 +327,45 @@ def test_special_tokens_come_from_the_format_alone(name: str) -> None:
             assert said == quiet
 
     check()
+
+
+# --- our own format ----------------------------------------------------------------------------------------------
+
+CALLING = [
+    Message("user", "How much is 12*3?"),
+    Message("assistant", "", "12*3=36", [ToolCall("calculator", {"expression": "12*3"})]),
+    Message("tool", "36"),
+    Message("assistant", "It is 36."),
+]
+CALCULATOR = {"name": "calculator", "parameters": {"type": "object", "properties": {"expression": {"type": "string"}}}}
+
+
+@pytest.mark.parametrize("generate", [True, False])
+@pytest.mark.parametrize("system", [[], [Message("system", "Be <|im_end|> brief.")]])
+def test_phiforge_has_thoughts_and_tools(system: list[Message], generate: bool) -> None:
+    rendered = chat_format("phiforge").render([*system, *CALLING], tools=[CALCULATOR], generate=generate)
+    offer = f"<|tool|>{json.dumps([CALCULATOR])}<|/tool|>"
+    call = '<|tool_call|>[{"name": "calculator", "arguments": {"expression": "12*3"}}]<|/tool_call|>'
+    assert rendered.text == (
+        f"<|im_start|>system\n{system[0].text if system else ''}{offer}<|im_end|>\n"
+        "<|im_start|>user\nHow much is 12*3?<|im_end|>\n"
+        f"<|im_start|>assistant\n<think>12*3=36</think>{call}<|im_end|>\n"
+        "<|im_start|>tool\n36<|im_end|>\n"
+        "<|im_start|>assistant\nIt is 36.<|im_end|>\n" + ("<|im_start|>assistant\n" if generate else "")
+    )
+    ours = template_format("phiforge", own=True).render([*system, *CALLING], tools=[CALCULATOR], generate=generate)
+    assert (ours.ids, ours.text) == (rendered.ids, rendered.text)
+    decode = tokenizer("phiforge").decode
+    own = decode([i for i, mine in zip(rendered.ids, rendered.mask, strict=True) if mine], skip_special=False)
+    assert own == f"<think>12*3=36</think>{call}<|im_end|>It is 36.<|im_end|>"
+    assert parse(f"<think>12*3=36</think>{call}") == CALLING[1]
+
+
+def test_phiforge_needs_no_system_message() -> None:
+    assert (
+        chat_format("phiforge").render([ASK]).text
+        == f"<|im_start|>user\n{ASK.text}<|im_end|>\n<|im_start|>assistant\n"
+    )
 
 
 # --- refusals ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ctypes import c_char_p
 
 import pytest
 import torch
@@ -10,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.kernels import gradients
-from phiforge.kernels.gradients import LONGEST
-from phiforge.kernels.native import kernel, pointer
+from phiforge.kernels.gradients import LONGEST, Families
+from phiforge.kernels.native import kernel
 
 
 def norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -83,29 +84,35 @@ def test_bf16_is_as_exact_as_its_inputs(
         torch.testing.assert_close(ours.double(), other.double(), rtol=0.01, atol=0.01 * scale)
 
 
-LENGTHS = [(5,), (1, 2, 3, 16, 17, 37), (64, 130), (1, 1, 1)]
+FAMILIES = [
+    [(5,)],
+    [(1,), (2,), (3,), (16,), (17,), (37,)],
+    [(64,), (130,)],
+    [(7, 1, 20, 5), (1, 1), (33, 40)],
+    [(16, 16, 16), (3,)],
+]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("families", FAMILIES)
 @pytest.mark.parametrize(("heads", "groups", "dim", "half"), [(4, 2, 32, 16), (3, 3, 16, 6), (9, 3, 64, 32)])
 def test_packed_attention_is_that_of_each_document(
-    heads: int, groups: int, dim: int, half: int, lengths: tuple[int, ...], dtype: torch.dtype
+    heads: int, groups: int, dim: int, half: int, families: list[tuple[int, ...]], dtype: torch.dtype
 ) -> None:
-    if kernel("packed_attend", pointer) is None:
+    if kernel("packed_attend", c_char_p) is None:
         pytest.skip("no compiled kernels")
     generator = torch.Generator().manual_seed(0)
-    T = sum(lengths)
+    T = sum(map(sum, families))
     qkv = torch.randn(T, (heads + 2 * groups) * dim, generator=generator).to(dtype)
     angles = 6 * torch.rand(T, 1, half, generator=generator)
     cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
     slope = torch.randn(T, heads * dim, generator=generator).to(dtype)
     ours = qkv.clone().requires_grad_()
-    out = gradients.packed_attention(ours, cos, sin, lengths, heads, groups)
+    out = gradients.packed_attention(ours, cos, sin, Families.of(families), heads, groups)
     assert out is not None
     out.backward(slope)
     theirs = qkv.double().requires_grad_()
-    expected = attended(theirs, cos.double(), sin.double(), lengths, heads, groups)
+    expected = attended(theirs, cos.double(), sin.double(), families, heads, groups)
     expected.backward(slope.double())
     tolerance = 2e-5 if dtype is torch.float32 else 0.02
     assert ours.grad is not None
@@ -114,22 +121,23 @@ def test_packed_attention_is_that_of_each_document(
         torch.testing.assert_close(found.double(), wanted, rtol=tolerance, atol=tolerance * float(wanted.abs().max()))
 
 
-def attended(qkv: Tensor, cos: Tensor, sin: Tensor, lengths: tuple[int, ...], heads: int, groups: int) -> Tensor:
-    """The same in plain torch."""
+def attended(
+    qkv: Tensor, cos: Tensor, sin: Tensor, families: list[tuple[int, ...]], heads: int, groups: int
+) -> Tensor:
+    """The same in plain torch, with a mask over all tokens."""
+    number = [(f, d) for f, family in enumerate(families) for d, length in enumerate(family) for _ in range(length)]
+    sees = torch.tensor([[a[0] == b[0] and b[1] in (0, a[1]) for b in number] for a in number]).tril()
     x = qkv.unflatten(-1, (heads + 2 * groups, -1))
     qk, v = rotation(x[:, : heads + groups], cos, sin), x[:, heads + groups :]
-    seen: list[Tensor] = []
-    for q, k, of in zip(*(each.split(lengths) for each in (qk[:, :heads], qk[:, heads:], v)), strict=True):
-        k, of = (each.repeat_interleave(heads // groups, dim=1) for each in (k, of))
-        scores = torch.einsum("ihd,jhd->hij", q, k) / q.shape[-1] ** 0.5
-        hidden = torch.ones(len(q), len(q), dtype=torch.bool).triu(1)
-        seen.append(torch.einsum("hij,jhd->ihd", scores.masked_fill(hidden, -torch.inf).softmax(-1), of))
-    return torch.cat(seen).flatten(1)
+    k, v = (each.repeat_interleave(heads // groups, dim=1) for each in (qk[:, heads:], v))
+    scores = torch.einsum("ihd,jhd->hij", qk[:, :heads], k) / k.shape[-1] ** 0.5
+    return torch.einsum("hij,jhd->ihd", scores.masked_fill(~sees, -torch.inf).softmax(-1), v).flatten(1)
 
 
 def test_long_documents_are_left_to_torch() -> None:
     qkv, angles = torch.randn(LONGEST + 1, 3 * 16), torch.rand(LONGEST + 1, 1, 8)
-    assert gradients.packed_attention(qkv, angles.cos(), angles.sin(), (LONGEST + 1,), 1, 1) is None
+    families = Families.of([(LONGEST + 1,)])
+    assert gradients.packed_attention(qkv, angles.cos(), angles.sin(), families, 1, 1) is None
 
 
 def test_a_frozen_weight_gets_none() -> None:

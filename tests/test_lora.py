@@ -18,13 +18,16 @@ from msgspec.structs import replace
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
 from phiforge.model.adapters import Adapters, LoraLinear
 from phiforge.model.checkpoint import CheckpointError
 from phiforge.model.config import PRESETS, ModelConfig, Rope, shrink
-from phiforge.model.lora import Adapter, Block, LowRank, Part, join, merge, new_adapter, targets
+from phiforge.model.lora import Adapter, Block, LowRank, Part, difference, join, merge, new_adapter, targets
 from phiforge.model.peft import SETTINGS, WEIGHTS, load_adapter, save_adapter
 from phiforge.model.phi3 import Phi3
+from phiforge.store.home import StoreError
+from phiforge.store.models import from_path
 
 PHI3 = shrink(PRESETS["phi-4-mini-instruct"], head_dim=16)
 LLAMA = replace(shrink(PRESETS["phi-4"], head_dim=16), architecture="llama", norm_eps=1e-6, rope=Rope(theta=10_000.0))
@@ -697,3 +700,47 @@ def test_training_takes_the_steps_that_peft_takes(
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+
+
+# --- from trained weights, and as a model --------------------------------------------------------------------------
+
+
+@every_config
+def test_a_difference_of_low_rank_is_found_exactly(config: ModelConfig) -> None:
+    start = Phi3(config).init_weights(torch.Generator().manual_seed(0))
+    made = copy.deepcopy(start)
+    merge(made, adapter(config))
+    found = difference(made, start, 12)  # three parts of rank 4 in a layer at most
+    again = copy.deepcopy(start)
+    merge(again, found)
+    for ours, theirs in zip(again.parameters(), made.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    smaller = difference(made, start, 1)
+    assert {update.a.shape[0] for update in smaller.updates.values()} == {1}
+
+
+@every_config
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_adapter_that_names_its_base_is_a_model(config: ModelConfig, dtype: torch.dtype, tmp_path: Path) -> None:
+    base = Phi3(config).init_weights(torch.Generator().manual_seed(0))
+    checkpoint.save(base, tmp_path / "base")
+    save_adapter(adapter(config), tmp_path / "adapter", config, base=str(tmp_path / "base"), dtype=dtype)
+    merge(base, load_adapter(tmp_path / "adapter", config))
+    model = from_path(tmp_path / "adapter")
+    assert model.format == "lora"
+    source = open_source(model)
+    opened = checkpoint.assemble(source.config, source.tensors)
+    for ours, theirs in zip(opened.parameters(), base.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_an_adapter_without_a_base_is_none(tmp_path: Path) -> None:
+    save_adapter(adapter(PHI3), tmp_path, PHI3)
+    with pytest.raises(StoreError, match="base_model_name_or_path does not say which model"):
+        from_path(tmp_path)
+    save_adapter(adapter(PHI3), tmp_path, PHI3, base="no-such-model")
+    with pytest.raises(ValueError, match="no model 'no-such-model' on this machine"):
+        open_source(from_path(tmp_path))
+    (tmp_path / WEIGHTS).unlink()
+    with pytest.raises(StoreError, match=f"has no {WEIGHTS}"):
+        from_path(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from phiforge.records import Example
 
@@ -17,6 +18,7 @@ def counter(model: str = "") -> Counter:
     from phiforge.chat.tokenizer import Tokenizer
     from phiforge.store import models
     from phiforge.store.catalogue import DEFAULT_MODEL
+    from phiforge.store.formats import base_of
 
     try:
         found = models.find(model or DEFAULT_MODEL)
@@ -26,6 +28,8 @@ def counter(model: str = "") -> Counter:
         except (ValueError, ModuleNotFoundError):
             raise ValueError(f"no tokenizer of {model or DEFAULT_MODEL!r} is here; pull the model first") from None
     else:
+        if found.format == "lora":  # its base has the vocabulary
+            found = models.find(base_of(Path(found.path)))
         folder = found.path if found.format == "hf" else models.converted(found)
         tokenizer = Tokenizer.from_folder(folder) if folder else Tokenizer.from_gguf(found.path)
     core = tokenizer.core

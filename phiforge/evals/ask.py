@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from phiforge.chat.render import Tool
 from phiforge.engine.request import Finished, Request, Sampling, Token
 from phiforge.evals.grade import Graders
 from phiforge.evals.log import Grade, Item
 from phiforge.evals.protocol import Generate
-from phiforge.lm import LanguageModel, Options, Reply
+from phiforge.lm import LanguageModel, Options, Reply, tools
 from phiforge.records import Message, Problem
 from phiforge.verify.math_extract import visible
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from phiforge.lm.local import LocalModel
 
 OPEN = "<think>"
+CALLS = 8  # of a calculator, in one answer
 
 
 class Work(NamedTuple):
@@ -171,20 +171,24 @@ async def _graded(
 
 async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sampling, adapter: str | None) -> Answer:
     messages = protocol.messages(work.problem, work.examples)
-    tools: list[Tool] | None = (protocol.tools and work.problem.metadata.get("tools")) or None
+    offered, options = protocol.offered(work.problem), Options(adapter=adapter)
     replies: list[Reply] = []
     texts: list[str] = []
     for follow_up in [None, *work.problem.metadata.get("follow_ups", ())]:
         if follow_up is not None:
             messages = [*messages, Message("assistant", replies[-1].message.text), Message("user", follow_up)]
-        (reply,) = await lm.achat(messages, sampling=sampling, tools=tools, options=Options(adapter=adapter))
-        replies.append(reply)
-        texts.append(_shown(reply))
-        if not reply.thought_closed:
+        for _ in range(CALLS + 1):
+            (reply,) = await lm.achat(messages, sampling=sampling, tools=offered, options=options)
+            replies.append(reply)
+            if not protocol.calculator or not reply.message.tool_calls:
+                break
+            messages = [*messages, reply.message, *map(tools.answer, reply.message.tool_calls)]
+        texts.append(_shown(replies[-1]))
+        if not replies[-1].thought_closed:
             break
     thoughts = [reply.message.thinking for reply in replies if reply.message.thinking]
     return Answer(
-        prompt="\n".join(f"<|{message.role}|>\n{message.text}" for message in messages),
+        prompt="\n".join(f"<|{message.role}|>\n{_written(message)}" for message in messages),
         texts=texts,
         thought="\n\n".join(thoughts) if thoughts else None,
         closed=all(reply.thought_closed for reply in replies),
@@ -196,10 +200,13 @@ async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sam
 
 
 def _shown(reply: Reply) -> str:
+    return "\n".join(part for part in (_written(reply.message), *reply.malformed) if part)
+
+
+def _written(message: Message) -> str:
     """The visible text, with tool calls behind it as JSON, however the model's dialect writes them."""
-    calls = [{"name": call.name, "arguments": call.arguments} for call in reply.message.tool_calls]
-    parts = [reply.message.text, json.dumps(calls, ensure_ascii=False) if calls else "", *reply.malformed]
-    return "\n".join(part for part in parts if part)
+    calls = [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
+    return "\n".join(part for part in (message.text, json.dumps(calls, ensure_ascii=False) if calls else "") if part)
 
 
 async def _continue(

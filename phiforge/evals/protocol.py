@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from phiforge.chat.render import Tool
+from phiforge.lm.tools import CALCULATOR
 from phiforge.records import Message, Problem
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class Generate:
     drawn: bool = False
     verifier: str = ""  # instead of the problem's
     tools: bool = True  # whether metadata's tools are offered, in the model's own dialect
+    calculator: bool = False  # whether a calculator is offered instead, whose calls are answered
     temperature: float | None = 0.0
     top_p: float | None = None
     top_k: int | None = None
@@ -103,6 +106,10 @@ class Generate:
     repeats: int = 1
     judge: Callable[[LanguageModel, Problem, list[str]], Grade] | None = None
     kind: ClassVar[str] = "generate"
+
+    def offered(self, problem: Problem) -> list[Tool] | None:
+        """The tools that a model may call."""
+        return [CALCULATOR] if self.calculator else (self.tools and problem.metadata.get("tools")) or None
 
     def messages(self, problem: Problem, examples: Sequence[Problem] = ()) -> list[Message]:
         """The conversation that asks a problem, after worked examples."""

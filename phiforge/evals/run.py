@@ -280,11 +280,13 @@ def _can_be_asked(lm: LanguageModel, task: Task, protocol: Protocol, problem: Pr
     context, needed = local.network.config.context, problem.metadata.get("context", 0)
     if context < needed:
         raise ValueError(f"{task.name}: {needed:,} tokens of context are needed, and {lm.name} has {context:,}")
-    if isinstance(protocol, Generate) and protocol.tools and (tools := problem.metadata.get("tools")):
+    if isinstance(protocol, Generate) and (tools := protocol.offered(problem)):
         try:
             local.format.render(problem.messages, tools=tools)
         except ValueError as error:
-            others = [key for key, each in task.protocols.items() if isinstance(each, Generate) and not each.tools]
+            others = [
+                key for key, each in task.protocols.items() if isinstance(each, Generate) and not each.offered(problem)
+            ]
             without = f"; without tools: {' or '.join(f'--protocol {key}' for key in others)}" if others else ""
             raise ValueError(f"{task.name}: {error}{without}") from None
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ctypes import c_char_p
 from itertools import accumulate
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -46,17 +46,37 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return _Rotation.apply(x, cos, sin)
 
 
+class Families(NamedTuple):
+    """Documents end to end: where each begins, and the end of the last; the document that each sees besides itself, which is the
+    first of its family; the first document of each family, and the number of documents; int64. `longest` is the most tokens
+    that one sees."""
+
+    starts: Tensor
+    leaders: Tensor
+    firsts: Tensor
+    longest: int
+
+    @classmethod
+    def of(cls, families: Sequence[Sequence[int]]) -> Families:
+        """From the lengths of each family's documents, the first one's first."""
+        firsts = [0, *accumulate(map(len, families))]
+        leaders = [first for first, family in zip(firsts, families, strict=False) for _ in family]
+        starts = [0, *accumulate(length for family in families for length in family)]
+        longest = max(family[0] + max(family[1:], default=0) for family in families)
+        return cls(torch.tensor(starts), torch.tensor(leaders), torch.tensor(firsts), longest)
+
+
 def packed_attention(
-    qkv: Tensor, cos: Tensor, sin: Tensor, lengths: Sequence[int], heads: int, groups: int
+    qkv: Tensor, cos: Tensor, sin: Tensor, families: Families, heads: int, groups: int
 ) -> Tensor | None:
-    """Attention of documents end to end, each token to itself and those before it in its document: of qkv [T, (H + 2 G) D] with
-    cos and sin [T, 1, r / 2], to [T, H D]. None where there is no kernel for it, or documents are so long that torch's, which
-    goes through them block by block, is the faster one."""
+    """Attention of documents end to end, of each token to itself, those before it in its document, and the first document of
+    its family: of qkv [T, (H + 2 G) D] with cos and sin [T, 1, r / 2], to [T, H D]. None where there is no kernel for it, or
+    documents are so long that torch's, which goes through them block by block, is the faster one."""
     D = qkv.shape[-1] // (heads + 2 * groups)
-    fits = qkv.is_cpu and qkv.dtype in (torch.bfloat16, torch.float32) and D % 16 == 0 and max(lengths) <= LONGEST
-    if not fits or kernel("packed_attend", pointer) is None:
+    fits = qkv.is_cpu and qkv.dtype in (torch.bfloat16, torch.float32) and D % 16 == 0 and families.longest <= LONGEST
+    if not fits or kernel("packed_attend", c_char_p) is None:
         return None
-    return _PackedAttention.apply(qkv, cos, sin, lengths, heads, groups)
+    return _PackedAttention.apply(qkv, cos, sin, families, heads, groups)
 
 
 def _low(*tensors: Tensor) -> bool:
@@ -204,42 +224,40 @@ class _PackedAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, qkv: Tensor, cos: Tensor, sin: Tensor, lengths: Sequence[int], heads: int, groups: int
+        ctx: Any, qkv: Tensor, cos: Tensor, sin: Tensor, families: Families, heads: int, groups: int
     ) -> Tensor:
         x = qkv.unflatten(-1, (heads + 2 * groups, -1))
         qk, v = _rotated(x[:, : heads + groups], cos, sin, 1), x[:, heads + groups :].contiguous()
-        starts = torch.tensor([0, *accumulate(lengths)])
         logs, out = torch.empty(len(x), heads), qkv.new_empty(len(x), heads * x.shape[-1])
-        _packed("packed_attend", qk, v, starts, logs, out, None, None, None)
-        ctx.save_for_backward(qk, v, cos, sin, starts, logs)
+        _packed("packed_attend", qk, v, families, logs, out, None, None, None)
+        ctx.families = families
+        ctx.save_for_backward(qk, v, cos, sin, logs)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        qk, v, cos, sin, starts, logs = ctx.saved_tensors
+        qk, v, cos, sin, logs = ctx.saved_tensors
         T, both, D = qk.shape
         found, of_qk = qk.new_empty(T, both + v.shape[1], D), torch.empty_like(qk)
-        _packed("packed_attend_slope", qk, v, starts, logs, None, slope.contiguous(), of_qk, found[:, both:])
+        _packed("packed_attend_slope", qk, v, ctx.families, logs, None, slope.contiguous(), of_qk, found[:, both:])
         _rotated(of_qk, cos, sin, -1, found[:, :both])
         return found.flatten(1), None, None, None, None, None
 
 
-_PACKED_CALL = Struct("3P5q5P2q")  # training.h
+_PACKED_CALL = Struct("5P6q5P2q")  # training.h
 
 
 def _packed(
-    name: str, qk: Tensor, v: Tensor, starts: Tensor, logs: Tensor, out: Tensor | None, slope: Tensor | None,
+    name: str, qk: Tensor, v: Tensor, families: Families, logs: Tensor, out: Tensor | None, slope: Tensor | None,
     of_qk: Tensor | None, of_v: Tensor | None,
 ) -> None:  # fmt: skip
     run = kernel(name, c_char_p)
     assert run
+    starts, leaders, firsts, _ = families
     groups, dim = v.shape[1:]
-    sizes = len(starts) - 1, qk.shape[1] - groups, groups, dim, int(qk.dtype is torch.bfloat16)
+    given = (each.data_ptr() for each in (qk, v, starts, leaders, firsts))
+    sizes = len(leaders), len(firsts) - 1, qk.shape[1] - groups, groups, dim, int(qk.dtype is torch.bfloat16)
     places = (0 if each is None else each.data_ptr() for each in (logs, out, slope, of_qk, of_v))
     stride = 0 if of_v is None else of_v.stride(0)
-    run(
-        _PACKED_CALL.pack(
-            qk.data_ptr(), v.data_ptr(), starts.data_ptr(), *sizes, *places, stride, torch.get_num_threads()
-        )
-    )
+    run(_PACKED_CALL.pack(*given, *sizes, *places, stride, torch.get_num_threads()))

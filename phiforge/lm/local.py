@@ -28,7 +28,7 @@ from phiforge.kernels.formats import Kind
 from phiforge.kernels.native import library
 from phiforge.lm.base import Conversation, Delta, LanguageModel, Options, Reply
 from phiforge.lm.scoring import cut
-from phiforge.lm.sources import own_kind, quantised_folder
+from phiforge.lm.sources import open_source, own_kind, quantised_folder
 from phiforge.lm.turn import Thoughts, Turn
 from phiforge.model import checkpoint
 from phiforge.model.config import read_config
@@ -357,7 +357,8 @@ def _recommended(folder: Path, name: str) -> Sampling:
 
 
 def convert(model: store.Installed) -> str:
-    """The folder to load a model from. A GGUF is dequantised and laid out for memory-mapping once; later calls are free.
+    """The folder to load a model from. A GGUF is dequantised and laid out for memory-mapping once, and an adapter added to its
+    model; later calls are free.
 
     The folder appears whole or not at all. A GGUF opened by path, without being pulled, is converted into the store too.
     Raises ValueError where memory or disk are too small.
@@ -366,26 +367,24 @@ def convert(model: store.Installed) -> str:
         return model.path
     if folder := store.converted(model):
         return str(folder)
-    from phiforge.model.gguf import GGUFFile  # parsing a GGUF takes seconds: only when it has to be
-
     with locked(model.name):
         if folder := store.converted(model):  # by another process, while we waited
             return str(folder)
         folder = converted_dir(model.name)
         partial = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
-        file = GGUFFile(model.path)
+        source = open_source(model)
         # fp32 is exact and quick, but a large model has no room for it.
-        dtype = torch.float32 if file.config.parameter_count < FP32_PARAMETERS else torch.bfloat16
-        needed = file.config.parameter_count * dtype.itemsize
+        dtype = torch.float32 if source.config.parameter_count < FP32_PARAMETERS else torch.bfloat16
+        needed = source.config.parameter_count * dtype.itemsize
         if needed > machine().memory_available:
             raise ValueError(
                 f"{model.name}: converting it takes {size_text(needed)} of memory, "
                 f"and {size_text(machine().memory_available)} are free"
             )
         ensure_space(folder.parent, needed, f"the converted {model.name}")
-        checkpoint.save(checkpoint.assemble(file.config, file, dtype=dtype), partial)
-        Tokenizer.from_gguf(file.reader).save(partial)
+        checkpoint.save(checkpoint.assemble(source.config, source.tensors, dtype=dtype), partial)
+        source.companions(partial)
         store.mark_converted(model, partial)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)

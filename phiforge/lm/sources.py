@@ -14,11 +14,12 @@ import msgspec
 from phiforge.kernels.formats import Kind
 from phiforge.model.checkpoint import SafetensorsFolder, TensorSource
 from phiforge.model.config import ModelConfig, read_config
+from phiforge.model.lora_source import Updated
 from phiforge.model.quantized import Scheme, scheme
 from phiforge.model.quantized_files import Progress, convert_quantized, read_scheme
 from phiforge.model.quantized_source import QuantizedFolder
 from phiforge.store import models as store
-from phiforge.store.formats import is_wanted, read_gguf_header
+from phiforge.store.formats import LORA_FILES, base_of, is_wanted, read_gguf_header
 from phiforge.store.home import converted_dir, ensure_space, locked
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ class Source(NamedTuple):
 
 def open_source(model: store.Installed) -> Source:
     """Open a model without reading its weights. Raises CheckpointError, or ValueError for an unsupported config."""
+    if model.format == "lora":
+        folder = Path(model.path)
+        base = open_source(store.find(base_of(folder)))
+        tensors = Updated(base.tensors, base.config, folder)
+        weights = [*base.weights, folder / LORA_FILES[1]]
+        return Source(base.config, tensors, lambda out: _companions_of_adapter(base, folder, out), weights, None, None)
     if model.format == "hf":
         folder = Path(model.path)
         quantised = read_scheme(folder)
@@ -69,6 +76,22 @@ def _copy_companions(folder: Path, out: Path) -> None:
             shutil.copyfile(file, out / file.name)
 
 
+def _companions_of_adapter(base: Source, folder: Path, out: Path) -> None:
+    """The base model's, with what the adapter has of its own in their places."""
+    from phiforge.chat.tokenizer import Tokenizer
+
+    base.companions(out)
+    for file in (folder / name for name in LORA_FILES[3:]):
+        if file.exists():
+            shutil.copyfile(file, out / file.name)
+    template = folder / LORA_FILES[2]
+    if template.exists():
+        tokenizer = Tokenizer.from_folder(out)
+        tokenizer.chat_template = template.read_text()
+        (out / template.name).unlink(missing_ok=True)
+        tokenizer.save(out)
+
+
 def quantised_bytes(config: ModelConfig, wanted: Scheme) -> int:
     """About how large the quantised file will be, for a look at the free space."""
     bits = {"int8": 8.1, "int4": 4 + 32 / max(wanted.group, 1), "bf16": 16}[wanted.kind]
@@ -83,7 +106,10 @@ GGUF_KINDS: dict[int, Kind] = {
 
 
 def own_kind(model: store.Installed) -> Kind | None:
-    """How a model's file is quantised, in our terms: None for 16 bits and more, and where the file does not say."""
+    """How a model's file is quantised, in our terms: None for 16 bits and more, and where the file does not say. With an adapter
+    a quantised model is int8, as 4 bits have been chosen for it without."""
+    if model.format == "lora":
+        return own_kind(store.find(base_of(Path(model.path)))) and "int8"
     if model.format != "gguf":
         return None
     return GGUF_KINDS.get(read_gguf_header(Path(model.path)).get("general.file_type", -1))

@@ -24,7 +24,8 @@ class Thoughts:
         self._tokenizer = format.tokenizer
         dialect = dialects.find(name)
         # A template written for a family of models mentions thoughts whether or not the one at hand has any.
-        self.expected = "reasoning" in dialect.name if dialect else OPEN in (self._tokenizer.chat_template or "")
+        named = "reasoning" in f"{dialect.name} {name.lower()}" if dialect else False
+        self.expected = named if dialect else OPEN in (self._tokenizer.chat_template or "")
         self._tags = self._ids(OPEN), self._ids(CLOSE)
 
     def _ids(self, tag: str) -> tuple[int, ...]:

@@ -185,6 +185,24 @@ def new_adapter(
     return Adapter(rank, alpha, rslora, updates)
 
 
+@torch.no_grad()
+def difference(model: Phi3, start: Phi3, rank: int) -> Adapter:
+    """The adapter of this rank that turns the layers of `start` into about those of `model`: of each matrix' difference the
+    largest singular values. Exact where what was learnt has that rank."""
+    updates: dict[str, LowRank] = {}
+    for name, target in targets(model.config).items():
+        for layer in range(model.config.n_layers if name == target.module else 0):
+            module = f"layers.{layer}.{name}"
+            new, old = (network.get_submodule(module).weight.float() for network in (model, start))
+            u, s, v = torch.linalg.svd(new - old, full_matrices=False)
+            root = s[:rank].sqrt()
+            blocks = (Block(0, target.end, len(root), 1.0),)
+            updates[module] = LowRank(
+                (root[:, None] * v[:rank]).contiguous(), (u[:, :rank] * root).contiguous(), blocks
+            )
+    return Adapter(rank, rank, False, updates)
+
+
 def check(config: ModelConfig, adapter: Adapter) -> None:
     """Raises ValueError unless every update fits a linear layer of the network."""
     whole = [target for name, target in targets(config).items() if name == target.module]

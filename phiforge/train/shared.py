@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.kernels.elementwise import rotate
+from phiforge.kernels.gradients import Families
 from phiforge.model.phi3 import Attention
 from phiforge.train.batches import Batch
 
@@ -69,7 +70,11 @@ class Shared(Batch):
             torch.tensor(targets), tuple(answers), tuple(parts),
         )  # fmt: skip
 
-    def attend(self, attention: Attention, layer: int, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    @cached_property
+    def families(self) -> Families:
+        return Families.of([(prompt, *(length for length in answers if length)) for prompt, answers in self.parts])
+
+    def _attend(self, attention: Attention, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Causal attention within each prompt, and of each answer to its prompt and itself: [T, (H + 2 G) D] -> [T, H D]."""
         H, G = attention.n_heads, attention.n_kv_heads
         qk, v = qkv.unflatten(-1, (-1, attention.head_dim)).split((H + G, G), dim=-2)

@@ -33,8 +33,8 @@ from phiforge.data.pipelines.words._annotated import evaluate, value
 from phiforge.data.rows import Unfit
 from phiforge.engine.request import Sampling
 from phiforge.lm import open_model
-from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 from phiforge.lm.tools import CALCULATOR
+from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
 VARIED, PRACTICE, CALLS = 20_000, 500, 1_500  # rows; of each pipeline, for the last two

@@ -41,6 +41,9 @@ TASK = Task(
     shots="train",
     protocols={
         "chat": Generate(words="Zero-shot chat, step by step, the answer in \\boxed{}; greedy.", prompt=boxed),
+        "calculator": Generate(
+            words="As chat, a calculator offered, whose calls are answered; greedy.", prompt=boxed, calculator=True
+        ),
         "8-shot": Generate(
             words="8 worked examples, the first of the training split, as text to continue; greedy, 256 tokens; the final answer "
             "after '####', or the last number.",

@@ -25,5 +25,7 @@ TASK = Task(
         "chat": Generate(words="Chat, as the model would be asked, its tools offered; greedy, up to 512 tokens.", max_tokens=512),
         "sampled": Generate(words="As chat, at T = 0.7, top-p 0.95, 16 answers, which vote.", max_tokens=512, temperature=0.7,
                             top_p=0.95, repeats=16),
+        "calculator": Generate(words="As chat, a calculator offered instead, whose calls are answered.", max_tokens=512,
+                               calculator=True),
     },
 )  # fmt: skip

@@ -3,15 +3,16 @@
 
 #include <stdint.h>
 
-// Attention of documents end to end (packed.cpp): T tokens, of which document i has [starts[i], starts[i + 1]).
+// Attention of documents end to end (packed.cpp): T tokens, of which document i has [starts[i], starts[i + 1]) and sees document
+// leaders[i] besides, which comes first in its family. Family f has the documents [firsts[f], firsts[f + 1]).
 struct PackedCall {
-    const void *qk, *v;     // [T, heads + groups, dim] rotated, [T, groups, dim]; bf16 if `narrow`, else fp32, as all void*
-    const int64_t* starts;  // [documents + 1]
-    int64_t documents, heads, groups, dim, narrow;
-    float* logs;        // [T, heads]: log of the sum of the exponentials; written forward, read backward
-    void* out;          // [T, heads, dim]
-    const void* slope;  // [T, heads, dim]: of out
-    void *of_qk, *of_v; // [T, heads + groups, dim], and [T, groups, dim] with rows of_v_stride apart
+    const void *qk, *v;  // [T, heads + groups, dim] rotated, [T, groups, dim]; bf16 if `narrow`, else fp32, as all void*
+    const int64_t *starts, *leaders, *firsts;
+    int64_t documents, families, heads, groups, dim, narrow;
+    float* logs;         // [T, heads]: log of the sum of the exponentials; written forward, read backward
+    void* out;           // [T, heads, dim]
+    const void* slope;   // [T, heads, dim]: of out
+    void *of_qk, *of_v;  // [T, heads + groups, dim], and [T, groups, dim] with rows of_v_stride apart
     int64_t of_v_stride, threads;
 };
 
