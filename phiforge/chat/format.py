@@ -58,6 +58,11 @@ class ChatFormat:
         ends = [self.tokenizer.specials[t] for t in TURN_ENDS if t in self.tokenizer.specials]
         return tuple(dict.fromkeys([*self.tokenizer.eos_ids, *ends]))
 
+    @property
+    def has_tools(self) -> bool:
+        """Whether the format says tools and calls."""
+        return self._dialect is not None and self._dialect.has_tools
+
     def render(
         self,
         messages: Sequence[Message],

@@ -14,7 +14,7 @@ from phiforge.engine.request import Finished, Request, Sampling, Token
 from phiforge.evals.grade import Graders
 from phiforge.evals.log import Grade, Item
 from phiforge.evals.protocol import Generate
-from phiforge.lm import LanguageModel, Options, Reply, tools
+from phiforge.lm import LanguageModel, Options, Reply, calls, tools
 from phiforge.records import Message, Problem
 from phiforge.verify.math_extract import visible
 
@@ -172,6 +172,8 @@ async def _graded(
 async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sampling, adapter: str | None) -> Answer:
     messages = protocol.messages(work.problem, work.examples)
     offered, options = protocol.offered(work.problem), Options(adapter=adapter)
+    if protocol.grammar and offered:
+        sampling = replace(sampling, grammar=calls.allowed(_local(lm).format, offered))
     replies: list[Reply] = []
     texts: list[str] = []
     for follow_up in [None, *work.problem.metadata.get("follow_ups", ())]:
@@ -236,5 +238,7 @@ async def _continue(
 
 def _local(lm: LanguageModel) -> LocalModel:
     if not hasattr(lm, "submit"):
-        raise ValueError(f"{lm.name} is behind an endpoint for conversations and cannot continue a text as it is")
+        raise ValueError(
+            f"{lm.name} is behind an endpoint for conversations, and this protocol is for models on this machine"
+        )
     return lm  # type: ignore[return-value]

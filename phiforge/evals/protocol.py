@@ -97,6 +97,9 @@ class Generate:
     drawn: bool = False
     verifier: str = ""  # instead of the problem's
     tools: bool = True  # whether metadata's tools are offered, in the model's own dialect
+    grammar: bool = (
+        False  # whether calls are held to the tools' schemas as they are written; models on this machine only
+    )
     calculator: bool = False  # whether a calculator is offered instead, whose calls are answered
     temperature: float | None = 0.0
     top_p: float | None = None
