@@ -12,6 +12,7 @@ from torch import Tensor
 
 from phiforge.kernels import gradients
 from phiforge.kernels.gradients import LONGEST, Families
+from phiforge.kernels.head import logs_of, slopes_of
 from phiforge.kernels.native import kernel
 
 
@@ -146,3 +147,32 @@ def test_a_frozen_weight_gets_none() -> None:
     gradients.rms_norm(x, torch.ones(8), 1e-5).sum().backward()
     assert x.grad is not None
     assert weight.grad is None
+
+
+@pytest.mark.parametrize("words", [5, 97, 160])
+@pytest.mark.parametrize("entropy", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_slopes_of_logits_are_those_of_autograd(words: int, entropy: bool, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = (4 * torch.randn(30, words, generator=generator)).to(dtype)
+    labels = torch.randint(words, (30,), generator=generator)
+    logits[3, labels[3]] += 40  # as sure as can be: the slope there is next to nothing
+    wide = logits.double().requires_grad_()
+    logs = wide.logsumexp(-1)
+    p = (wide - logs[:, None]).exp()
+    entropies = -(p * (wide - logs[:, None])).sum(-1)
+    of_label, of_all, of_entropy = torch.randn(3, 30, generator=generator)
+    of_all[3] = -of_label[3]
+    of_entropy = of_entropy * entropy
+    own = wide.gather(-1, labels[:, None]).squeeze(-1)
+    (own * of_label + logs * of_all + entropies * of_entropy).sum().backward()
+    found_logs, found_entropies = logs_of(logits, entropy)
+    torch.testing.assert_close(found_logs.double(), logs, rtol=1e-5, atol=1e-5)
+    more = (found_entropies, of_entropy) if entropy else (None, None)
+    if found_entropies is not None:
+        torch.testing.assert_close(found_entropies.double(), entropies, rtol=1e-4, atol=1e-5)
+    found = slopes_of(logits.clone(), labels, found_logs, of_label, of_all, *more)
+    assert wide.grad is not None
+    tolerance = 1e-5 if dtype is torch.float32 else 0.005
+    torch.testing.assert_close(found.double(), wide.grad, rtol=tolerance, atol=1e-5)
+    assert abs(found[3, labels[3]]) < 1e-5 + abs(wide.grad[3, labels[3]])

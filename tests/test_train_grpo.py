@@ -19,11 +19,11 @@ from phiforge.model.phi3 import Phi3
 from phiforge.records import Message, Problem
 from phiforge.train import groups, grpo, sft
 from phiforge.train.batches import Batch, Document, hidden
-from phiforge.train.entropy import with_entropy
 from phiforge.train.groups import Prompt, Rebalance, Selection, advantages, balanced, lesson
 from phiforge.train.grpo import Settings, grpo_loss
 from phiforge.train.loop import Stage, Step, train
 from phiforge.train.lora import attach
+from phiforge.train.loss import with_entropy
 from phiforge.train.optim import Optimizer
 from phiforge.train.rewards import Rollout
 from phiforge.train.rollouts import Sampler, Wanted, plain_weights

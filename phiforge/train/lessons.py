@@ -15,8 +15,8 @@ from torch import Tensor
 
 from phiforge.model.phi3 import Phi3
 from phiforge.train.batches import hidden, plan
-from phiforge.train.entropy import with_entropy
 from phiforge.train.groups import Group, Prompt
+from phiforge.train.loss import with_entropy
 from phiforge.train.shared import Begun, Shared
 
 

@@ -2,6 +2,7 @@
 
 With 200,000 words in the vocabulary, the logits of 4,096 tokens are 3 GB and their gradient as much again. Here a piece of
 the tokens at a time goes through the head; its gradient is taken on the spot, and only what the network needs is kept.
+Where the slopes are known only on the way back, logits are computed once more there.
 
     T tokens, d width of the network, V vocabulary
 """
@@ -12,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from phiforge.kernels.head import logs_of, slopes_of
 
 PIECE_BYTES = 48 << 20  # of logits at a time
 PIECE_ROWS = 512  # at most: more rows don't make the product faster
@@ -30,7 +33,13 @@ def cross_entropy(hidden: Tensor, head: Tensor, labels: Tensor, weights: Tensor,
 
 def log_probabilities(hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
     """log p(labels_t), fp32 [T], with gradients into both; memory as for `cross_entropy`."""
-    return _LogProbabilities.apply(hidden, head, labels)
+    return _LogProbabilities.apply(hidden, head, labels, False)[0]
+
+
+def with_entropy(hidden: Tensor, head: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """log p(labels_t), and the entropy -sum_v p_v log p_v of the distributions they come from, both fp32 [T], with gradients of
+    both into hidden [T, d] and head [V, d]. Divide `hidden` by a temperature to have both at that temperature."""
+    return _LogProbabilities.apply(hidden, head, labels, True)
 
 
 def _pieces(n: int, vocabulary: int) -> list[slice]:
@@ -38,12 +47,24 @@ def _pieces(n: int, vocabulary: int) -> list[slice]:
     return [slice(start, min(n, start + rows)) for start in range(0, n, rows)]
 
 
-def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """total += a b, fp32 whatever the factors are."""
-    if a.dtype == total.dtype:
-        total.addmm_(a, b)
-    else:
-        total.add_(a @ b)
+class _Gradients:
+    """Those of hidden states and head, piece by piece; each where it is needed."""
+
+    def __init__(self, hidden: Tensor, head: Tensor, needs_hidden: bool, needs_head: bool) -> None:
+        self.states, self.weight = hidden, head
+        self.of_hidden = torch.empty_like(hidden) if needs_hidden else None
+        self.of_head = torch.zeros_like(head, dtype=torch.float32) if needs_head else None
+
+    def add(self, piece: slice, slope: Tensor) -> None:
+        """`slope` is the gradient of the piece's logits, in the head's dtype."""
+        if self.of_hidden is not None:
+            torch.mm(slope, self.weight, out=self.of_hidden[piece])
+        if self.of_head is None:
+            return
+        if slope.dtype == self.of_head.dtype:
+            self.of_head.addmm_(slope.T, self.states[piece])
+        else:
+            self.of_head.add_(slope.T @ self.states[piece])
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -51,24 +72,17 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor, weights: Tensor, z: float) -> Tensor:
-        of_hidden = torch.empty_like(hidden) if hidden.requires_grad else None
-        of_head = torch.zeros_like(head, dtype=torch.float32) if head.requires_grad else None
+        gradients = _Gradients(hidden, head, hidden.requires_grad, head.requires_grad)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for piece in _pieces(len(hidden), len(head)):
-            logits = (hidden[piece] @ head.T).float()
-            log_z = logits.logsumexp(-1)
-            label, weight = labels[piece, None], weights[piece]
-            total += (weight * (log_z - logits.gather(-1, label).squeeze(-1) + z * log_z.square())).sum()
-            if of_hidden is None and of_head is None:
-                continue
-            logits.sub_(log_z[:, None]).exp_().mul_((weight * (1 + 2 * z * log_z))[:, None])
-            logits.scatter_add_(-1, label, -weight[:, None])
-            slope = logits.to(head.dtype)
-            if of_hidden is not None:
-                torch.mm(slope, head, out=of_hidden[piece])
-            if of_head is not None:
-                _add_product(of_head, slope.T, hidden[piece])
-        ctx.save_for_backward(of_hidden, of_head)
+            logits = hidden[piece] @ head.T
+            label, weight = labels[piece], weights[piece]
+            log_z, _ = logs_of(logits)
+            own = logits.gather(-1, label[:, None]).squeeze(-1).float()
+            total += (weight * (log_z - own + z * log_z.square())).sum()
+            if hidden.requires_grad or head.requires_grad:
+                gradients.add(piece, slopes_of(logits, label, log_z, -weight, weight * (1 + 2 * z * log_z)))
+        ctx.save_for_backward(gradients.of_hidden, gradients.of_head)
         ctx.head_dtype = head.dtype
         return total
 
@@ -81,32 +95,35 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 class _LogProbabilities(torch.autograd.Function):
-    """Each token has a slope of its own here, known only on the way back: logits are computed once more there."""
+    """Each token has slopes of its own here, known only on the way back."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor, entropy: bool) -> tuple[Tensor, Tensor | None]:
         found = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         log_z = torch.empty_like(found)
+        entropies = torch.empty_like(found) if entropy else None
         for piece in _pieces(len(hidden), len(head)):
-            logits = (hidden[piece] @ head.T).float()
-            log_z[piece] = logits.logsumexp(-1)
-            found[piece] = logits.gather(-1, labels[piece, None]).squeeze(-1) - log_z[piece]
-        ctx.save_for_backward(hidden, head, labels, log_z)
-        return found
+            logits = hidden[piece] @ head.T
+            log_z[piece], of_piece = logs_of(logits, entropy)
+            if entropies is not None and of_piece is not None:
+                entropies[piece] = of_piece
+            found[piece] = logits.gather(-1, labels[piece, None]).squeeze(-1).float() - log_z[piece]
+        ctx.save_for_backward(hidden, head, labels, log_z, entropies)
+        return found, entropies
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, head, labels, log_z = ctx.saved_tensors
-        slope = slopes[0]
-        of_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        of_head = torch.zeros_like(head, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+    def backward(ctx: Any, *slopes: Tensor | None) -> tuple[Tensor | None, ...]:
+        hidden, head, labels, log_z, entropies = ctx.saved_tensors
+        of_label, of_entropy = slopes
+        assert of_label is not None
+        if of_entropy is not None and not of_entropy.any():
+            of_entropy = None
+        gradients = _Gradients(hidden, head, *ctx.needs_input_grad[:2])
         for piece in _pieces(len(hidden), len(head)):
-            logits = (hidden[piece] @ head.T).float()
-            logits.sub_(log_z[piece, None]).exp_().mul_(-slope[piece, None])
-            logits.scatter_add_(-1, labels[piece, None], slope[piece, None])
-            each = logits.to(head.dtype)
-            if of_hidden is not None:
-                torch.mm(each, head, out=of_hidden[piece])
-            if of_head is not None:
-                _add_product(of_head, each.T, hidden[piece])
-        return of_hidden, None if of_head is None else of_head.to(head.dtype), None
+            logits = hidden[piece] @ head.T
+            more = (None, None) if of_entropy is None else (entropies[piece], of_entropy[piece])
+            gradients.add(
+                piece, slopes_of(logits, labels[piece], log_z[piece], of_label[piece], -of_label[piece], *more)
+            )
+        of_head = gradients.of_head
+        return gradients.of_hidden, None if of_head is None else of_head.to(head.dtype), None, None

@@ -148,3 +148,55 @@ PHIFORGE_EXPORT void KERNEL(turn)(const uint16_t* x, const uint16_t* cos, const 
         }
     });
 }
+
+// Of each row of logits, log z = the log of the sum of their exponentials, and (if not null) the entropy of what they say.
+PHIFORGE_EXPORT void KERNEL(row_logs)(const uint16_t* x, int64_t rows, int64_t dim, float* logs, float* entropies,
+                                      int64_t threads) {
+    by_rows(threads, rows, dim, [=](int64_t row) {
+        const uint16_t* from = x + row * dim;
+        const int64_t whole = dim / WIDTH * WIDTH;
+        float most = read(from, 1)[0];
+        if (whole) {
+            vf best = load_bf16(from);
+            for (int64_t i = WIDTH; i < whole; i += WIDTH) best = larger(best, load_bf16(from + i));
+            most = largest(best);
+        }
+        for (int64_t i = whole; i < dim; i++) {
+            float v = read(from + i, 1)[0];
+            most = v > most ? v : most;
+        }
+        vf total = {}, weighed = {};
+        for (int64_t i = 0; i < whole; i += WIDTH) {
+            vf v = load_bf16(from + i) - splat(most), e = exp(v);
+            total = total + e;
+            weighed = fma(e, v, weighed);
+        }
+        float z = sum(total), mean = sum(weighed);
+        for (int64_t i = whole; i < dim; i++) {
+            float v = read(from + i, 1)[0] - most, e = exp(splat(v))[0];
+            z += e;
+            mean += e * v;
+        }
+        logs[row] = most + __builtin_logf(z);
+        if (entropies) entropies[row] = __builtin_logf(z) - mean / z;
+    });
+}
+
+// x becomes p (of_all - of_entropy (log p + entropy)), p = exp(x - log z), without the second part where `of_entropies` is null;
+// and the label's own of_label more, before anything is rounded.
+PHIFORGE_EXPORT void KERNEL(row_slopes)(uint16_t* x, int64_t rows, int64_t dim, const int64_t* labels, const float* logs,
+                                        const float* entropies, const float* of_labels, const float* of_all,
+                                        const float* of_entropies, int64_t threads) {
+    by_rows(threads, rows, dim, [=](int64_t row) {
+        uint16_t* at = x + row * dim;
+        vf log = splat(logs[row]), all = splat(of_all[row]);
+        vf entropy = splat(of_entropies ? entropies[row] : 0), steep = splat(of_entropies ? -of_entropies[row] : 0);
+        auto slope = [=](vf value) {
+            vf v = value - log;
+            return exp(v) * (of_entropies ? fma(steep, v + entropy, all) : all);
+        };
+        vf own = slope(read(at + labels[row], 1)) + splat(of_labels[row]);
+        for (int64_t i = 0; i < dim; i += WIDTH) write(at + i, slope(read(at + i, dim - i)), dim - i);
+        write(at + labels[row], own, 1);
+    });
+}

@@ -29,5 +29,9 @@ struct PackedCall {
                    int64_t dim, uint16_t* of_x, int64_t threads))                                                          \
     K(turn, (const uint16_t* x, const uint16_t* cos, const uint16_t* sin, int64_t rows, int64_t stride, int64_t heads,     \
              int64_t dim, int64_t half, int64_t back, uint16_t* out, int64_t out_stride, int64_t threads))                 \
+    K(row_logs, (const uint16_t* x, int64_t rows, int64_t dim, float* logs, float* entropies, int64_t threads))            \
+    K(row_slopes, (uint16_t* x, int64_t rows, int64_t dim, const int64_t* labels, const float* logs,                       \
+                   const float* entropies, const float* of_labels, const float* of_all, const float* of_entropies,         \
+                   int64_t threads))                                                                                       \
     K(packed_attend, (const PackedCall* call))                                                                             \
     K(packed_attend_slope, (const PackedCall* call))
