@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import pytest
 
-from phiforge.store import download, home
+from phiforge.store import catalogue, download, home
 from phiforge.store.catalogue import DEFAULT_MODEL, PACKAGED, PackagedModel
 from phiforge.store.download import ChecksumError
 from phiforge.store.home import StoreError
@@ -552,3 +552,26 @@ def test_a_folder_is_registered_where_it_lies(store, tmp_path, monkeypatch):
 def test_words_that_make_no_sense(store, source, options, expected):
     with pytest.raises(StoreError, match=expected):
         pull(source, **options)
+
+
+def test_an_adapter_that_comes_with_phiforge_is_copied_and_brings_its_base(store, tmp_path, monkeypatch):
+    base, here = tmp_path / "base", tmp_path / "shipped/mine"
+    for folder in (base, here):
+        folder.mkdir(parents=True)
+    (base / "config.json").write_text('{"model_type": "llama"}')
+    (base / "model.safetensors").write_bytes(b"base")
+    (here / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    (here / "adapter_model.safetensors").write_bytes(b"first")
+    (here / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    monkeypatch.setattr(catalogue, "SHIPPED", tmp_path / "shipped")
+    model = pull("mine")
+    assert (model.format, model.licence, model.source) == ("lora", "apache-2.0", "phiforge")
+    assert {each.name for each in installed()} == {"base", "mine"}
+    assert (Path(model.path) / "adapter_model.safetensors").read_bytes() == b"first"
+    assert pull("mine") == model
+    (here / "adapter_model.safetensors").write_bytes(b"second")  # a newer Phiforge
+    newer = pull("mine")
+    assert newer.revision != model.revision
+    assert (Path(newer.path) / "adapter_model.safetensors").read_bytes() == b"second"
+    with pytest.raises(StoreError, match="keeps its own name"):
+        pull("mine", name="other")

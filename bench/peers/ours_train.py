@@ -1,7 +1,8 @@
 """Phiforge's training loop, as a program: `python ours_train.py TASK REQUEST.json ANSWER.json`.
 
 The requests are those of trl_train.py, with `ids` beside the prompts' texts. The settings: `precision` of the
-products, `batch` of rows at a time (for sft), `tokens` of a micro-batch and `rollouts`, the sampler's number format (for grpo).
+products, `batch` of rows at a time (for sft), `tokens` of a micro-batch, `rollouts`, the sampler's number format, and `lora`, the
+rank of an adapter on all linear layers, or 0 (for grpo).
 The task `loss` is the head's alone, forward and backward: `vocabulary` and `rows`.
 """
 
@@ -20,12 +21,14 @@ import torch
 
 from peers.trl_train import Steps
 from phiforge.model import checkpoint
+from phiforge.model.lora import new_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Message, Problem, Verdict
 from phiforge.train import grpo, sft
 from phiforge.train.batches import Document
 from phiforge.train.groups import Prompt
 from phiforge.train.loop import Stage, Step, train
+from phiforge.train.lora import attach
 from phiforge.train.loss import cross_entropy
 from phiforge.train.optim import Optimizer
 from phiforge.train.rewards import Rollout
@@ -47,6 +50,8 @@ def supervised(request: dict[str, Any], folder: str) -> tuple[Phi3, Stage[Any]]:
 def by_reward(request: dict[str, Any], folder: str) -> tuple[Phi3, Stage[Any]]:
     """The texts of answers stand for themselves: nothing is verified, and the reward is the peer's."""
     model = checkpoint.load(request["model"], dtype=torch.float32).requires_grad_(True)
+    if rank := request["settings"]["lora"]:
+        attach(model, new_adapter(model.config, rank, 2 * rank))
     prompts = [
         Prompt(ids, Problem(str(i), [Message("user", text)], "", "none"))
         for i, (ids, text) in enumerate(zip(request["ids"], request["prompts"], strict=True))

@@ -5,7 +5,8 @@ the `settings` under test: `dtype` of the weights, `bf16` products, `attention`,
 
     sft     `documents` (token ids, and how many of them are a prompt's), `length` of a packed row, `rows` of a step;
             settings: `packing` strategy, `compile`
-    grpo    `prompts` (texts), `group`, `longest` (every answer has so many tokens); settings: `continuous` batching
+    grpo    `prompts` (texts), `group`, `longest` (every answer has so many tokens); settings: `continuous` batching, and `lora`,
+            the rank of an adapter on all linear layers, or 0 to learn all weights
 
 The answer: `seconds` and `tokens` of each step, the most `peak` bytes held, and `versions`.
 """
@@ -99,8 +100,13 @@ def by_reward(request: dict[str, Any], model: Any, tokenizer: Any, told: Any, st
         beta=0.0,
     )
     prompts = Dataset.from_list([{"prompt": prompt} for prompt in request["prompts"]])
+    adapter = None
+    if settings["lora"]:
+        from peft import LoraConfig
+
+        adapter = LoraConfig(r=settings["lora"], lora_alpha=2 * settings["lora"], target_modules="all-linear")
     return trl.GRPOTrainer(
-        model, reward, asked, train_dataset=prompts, processing_class=tokenizer, callbacks=[told]
+        model, reward, asked, train_dataset=prompts, processing_class=tokenizer, callbacks=[told], peft_config=adapter
     )  # fmt: skip
 
 

@@ -55,16 +55,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def prepare(model: Installed, *, quiet: bool = False) -> None:
-    """Convert a pulled GGUF for quick starts, unless that has been done."""
-    from phiforge.store.models import converted
+    """Convert a pulled GGUF or adapter for quick starts, unless that has been done."""
+    from phiforge.store.models import converted, quantised
 
-    if model.format != "gguf" or converted(model):
+    if model.format == "hf" or converted(model) or quantised(model.name):
         return
     from phiforge.cli.options import import_torch_quickly
 
     if not quiet:
         print(f"Preparing {model.name} for quick starts (once) ...", file=sys.stderr)
     import_torch_quickly()
+    if model.format == "lora":
+        from phiforge.lm.sources import own_kind, quantised_folder
+
+        if kind := own_kind(model):
+            quantised_folder(model, kind)
+        return
     from phiforge.lm.local import convert
 
     convert(model)

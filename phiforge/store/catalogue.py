@@ -10,9 +10,9 @@ DEFAULT_MODEL = "smollm2-135m-instruct"
 SHIPPED = Path(__file__).parent / "shipped"  # adapters that come with Phiforge, a folder each
 
 
-def shipped() -> list[str]:
-    """The names of the models that come with Phiforge, as adapters."""
-    return sorted(folder.name for folder in SHIPPED.glob("*") if folder.is_dir())
+def shipped() -> dict[str, Path]:
+    """The models that come with Phiforge, as adapters: their folders by name."""
+    return {folder.name: folder for folder in sorted(SHIPPED.glob("*")) if folder.is_dir()}
 
 
 class PackagedModel(Struct, frozen=True, kw_only=True):

