@@ -1,4 +1,4 @@
-// What training in bf16 does between its products (training.cpp). low.py passes the arguments one by one.
+// What training in bf16 does between its products (training.cpp): gradients.py, head.py and frozen.py pass the arguments one by one.
 #pragma once
 
 #include <stdint.h>
