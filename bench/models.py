@@ -25,7 +25,7 @@ from phiforge.model.config import ModelConfig, Rope, read_config
 from phiforge.model.gguf_write import write_gguf
 from phiforge.model.phi3 import Phi3
 from phiforge.model.quantized_files import convert_quantized
-from phiforge.store.catalogue import DEFAULT_MODEL
+from phiforge.store.catalogue import BASE_MODEL
 from phiforge.store.home import ensure_space, home_dir
 from phiforge.store.models import find
 
@@ -75,9 +75,9 @@ class Model:
 
 
 def default() -> Model:
-    installed = find(DEFAULT_MODEL)
+    installed = find(BASE_MODEL)
     source = Path(convert(installed))
-    return Model(DEFAULT_MODEL, source, read_config(source), home_dir() / "bench" / DEFAULT_MODEL)
+    return Model(BASE_MODEL, source, read_config(source), home_dir() / "bench" / BASE_MODEL)
 
 
 def mini() -> Model:

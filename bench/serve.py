@@ -29,7 +29,7 @@ import httpx
 from generate import row, show
 from peers import THREADS
 
-from phiforge.store.catalogue import DEFAULT_MODEL
+from phiforge.store.catalogue import BASE_MODEL
 from phiforge.store.models import find
 
 USERS = (1, 8, 32, 64)
@@ -102,7 +102,7 @@ def serve(name: str, port: int) -> None:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = find(DEFAULT_MODEL).path
+    params.model.path = find(BASE_MODEL).path
     params.n_parallel = 64
     params.kv_unified = True
     params.n_ctx = 64 * 512

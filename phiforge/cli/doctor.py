@@ -75,9 +75,9 @@ def examine() -> dict[str, Any]:
 def _known_models() -> list[tuple[str, int, int, int]]:
     """Name, parameters, KV-cache bytes a token (16-bit) and context of the default model and the family's presets."""
     from phiforge.model.config import PRESETS
-    from phiforge.store.catalogue import DEFAULT_MODEL
+    from phiforge.store.catalogue import BASE_MODEL
 
-    default = (DEFAULT_MODEL, SMOLLM2_PARAMETERS, SMOLLM2_KV_BYTES, SMOLLM2_CONTEXT)
+    default = (BASE_MODEL, SMOLLM2_PARAMETERS, SMOLLM2_KV_BYTES, SMOLLM2_CONTEXT)
     family = [(n, c.parameter_count, int(c.kv_bytes_per_token(2)), c.context) for n, c in PRESETS.items()]
     return [default, *family]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phiforge.cli import WrongWords
-from phiforge.store.catalogue import DEFAULT_MODEL
+from phiforge.store.catalogue import BASE_MODEL
 
 if TYPE_CHECKING:
     from phiforge.forge.recipe import Forge
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--teacher", default="", metavar="MODEL", help="a stronger model: a name, a path, http://host/v1#name"
     )
-    own.add_argument("-m", "--model", default=DEFAULT_MODEL, help="what to make better (default: %(default)s)")
+    own.add_argument("-m", "--model", default=BASE_MODEL, help="what to make better (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the story as JSON, and no progress")
 
 

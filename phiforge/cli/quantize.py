@@ -8,14 +8,12 @@ import sys
 from pathlib import Path
 
 from phiforge.cli import WrongWords
-from phiforge.store.catalogue import DEFAULT_MODEL
+from phiforge.store.catalogue import BASE_MODEL
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the words this verb takes."""
-    parser.add_argument(
-        "model", nargs="?", default=DEFAULT_MODEL, help="a pulled model or a path (default: %(default)s)"
-    )
+    parser.add_argument("model", nargs="?", default=BASE_MODEL, help="a pulled model or a path (default: %(default)s)")
     parser.add_argument("--kind", choices=("int8", "int4", "bf16"), default="int4", help="default: %(default)s")
     parser.add_argument("--group", type=int, choices=(32, 64), default=32, help="weights that share a scale at int4")
     parser.add_argument(

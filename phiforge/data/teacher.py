@@ -61,9 +61,9 @@ class Teacher:
         Raises ValueError, before anything is asked, for a model that is not here.
         """
         from phiforge.lm import open_model
-        from phiforge.store.catalogue import DEFAULT_MODEL
+        from phiforge.store.catalogue import BASE_MODEL
 
-        model = choice.model or DEFAULT_MODEL
+        model = choice.model or BASE_MODEL
         name, identity = _known_as(model)
         options: dict[str, Any] = {"concurrency": choice.concurrency} if model.startswith("http") else {}
         return cls(

@@ -17,16 +17,16 @@ def counter(model: str = "") -> Counter:
     """
     from phiforge.chat.tokenizer import Tokenizer
     from phiforge.store import models
-    from phiforge.store.catalogue import DEFAULT_MODEL
+    from phiforge.store.catalogue import BASE_MODEL
     from phiforge.store.formats import base_of
 
     try:
-        found = models.find(model or DEFAULT_MODEL)
+        found = models.find(model or BASE_MODEL)
     except models.NotInstalled:
         try:
             tokenizer = Tokenizer.for_preset(model)
         except (ValueError, ModuleNotFoundError):
-            raise ValueError(f"no tokenizer of {model or DEFAULT_MODEL!r} is here; pull the model first") from None
+            raise ValueError(f"no tokenizer of {model or BASE_MODEL!r} is here; pull the model first") from None
     else:
         if found.format == "lora":  # its base has the vocabulary
             found = models.find(base_of(Path(found.path)))

@@ -45,6 +45,7 @@ RECOMMENDED = {
     "phi-4-reasoning-plus": Sampling(temperature=0.8, top_p=0.95, top_k=50),
     "phi-4-mini-reasoning": Sampling(temperature=0.8, top_p=0.95),
     "smollm2-135m-instruct": Sampling(temperature=0.2, top_p=0.9),
+    "phiforge-135m-reasoning": Sampling(temperature=0.2, top_p=0.9),
 }
 
 FP32_PARAMETERS = 1_000_000_000  # a GGUF with more is converted to bf16

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-DEFAULT_MODEL = "smollm2-135m-instruct"
+BASE_MODEL = "smollm2-135m-instruct"
+DEFAULT_MODEL = BASE_MODEL  # what answers where none is named
 SHIPPED = Path(__file__).parent / "shipped"  # adapters that come with Phiforge, a folder each
 
 
