@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -193,7 +193,7 @@ def difference(model: Phi3, start: Phi3, rank: int) -> Adapter:
     for name, target in targets(model.config).items():
         for layer in range(model.config.n_layers if name == target.module else 0):
             module = f"layers.{layer}.{name}"
-            new, old = (network.get_submodule(module).weight.float() for network in (model, start))
+            new, old = (cast(Linear, network.get_submodule(module)).weight.float() for network in (model, start))
             u, s, v = torch.linalg.svd(new - old, full_matrices=False)
             root = s[:rank].sqrt()
             blocks = (Block(0, target.end, len(root), 1.0),)
