@@ -541,7 +541,11 @@ def test_a_folder_is_registered_where_it_lies(store, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "options", "expected"),
     [
-        ("nonsense", {}, "'nonsense' names no model: give one of smollm2-135m-instruct, phiforge-135m-reasoning, phi-4"),
+        (
+            "nonsense",
+            {},
+            "'nonsense' names no model: give one of smollm2-135m-instruct, phiforge-135m-reasoning, phi-4",
+        ),
         ("./not-there.gguf", {}, "not-there.gguf: not found"),
         ("../../etc/passwd", {}, "not found|not a model"),
         (BASE_MODEL, {"revision": "main"}, "has no revisions"),
