@@ -62,6 +62,33 @@ SMALL_TALK = ["Hello!", "Hi, how are you?", "Who are you?", "Thank you for your 
               "Write a thank-you note to a neighbour.", "How can I sleep better?", "Tell me a joke.",
               "What is the difference between a simile and a metaphor?", "How do I start a conversation?"]  # fmt: skip
 
+TASKS = ["adds two numbers", "reverses a string", "finds the largest number in a list", "counts the vowels in a word",
+         "checks whether a number is prime", "sorts a list of names", "reads a file line by line",
+         "removes duplicates from a list", "computes a factorial", "converts Celsius to Fahrenheit", "joins two lists",
+         "prints the numbers from 1 to 10"]  # fmt: skip
+CODE = ["Write a Python function that {}.", "Show me code that {}.", "How do I write a program that {}?",
+        "Explain how a function that {} works."]  # fmt: skip
+PEOPLE = [
+    "my boss",
+    "a friend",
+    "my teacher",
+    "the landlord",
+    "a customer",
+    "my grandmother",
+    "the school",
+    "a colleague",
+]
+MAILS = ["Write an email to {} to ask for a day off.", "Write a short apology to {}.", "Write a message to {} about a delay.",
+         "Help me thank {} for a gift.", "Draft an invitation to {} for Saturday."]  # fmt: skip
+EVERYDAY = ["What is the capital of {}?|France;Japan;Canada;Egypt;Brazil;Norway;Kenya;India",
+            "Translate '{}' into Spanish.|good morning;thank you;where is the station;I am hungry;see you tomorrow",
+            "What can I cook with {}?|eggs and spinach;rice and beans;potatoes;chicken and lemon;tomatoes",
+            "Suggest a name for a {}.|bakery;bookshop;dog;boat;rock band;village",
+            "I feel {} today.|sad;tired;happy;nervous;lonely",
+            "Who wrote {}?|Romeo and Juliet;Don Quixote;Moby Dick;Pride and Prejudice;Faust",
+            "Give me three tips for {}.|learning the guitar;saving money;sleeping well;public speaking;running",
+            "List five {}.|planets;fruits;inventions;rivers;musical instruments;European cities"]  # fmt: skip
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -178,7 +205,11 @@ def short(row: Example) -> Example:
 
 def chat() -> Iterator[Example]:
     """Answers of the start model, as it is, to everyday requests."""
-    wanted = SMALL_TALK + [form.format(topic) for form, topic in itertools.product(REQUESTS, TOPICS)]
+    wanted = list(SMALL_TALK)
+    for forms, subjects in ((REQUESTS, TOPICS), (CODE, TASKS), (MAILS, PEOPLE)):
+        wanted += [form.format(subject) for form, subject in itertools.product(forms, subjects)]
+    for form, subjects in (each.split("|") for each in EVERYDAY):
+        wanted += [form.format(subject) for subject in subjects.split(";")]
     with open_model("smollm2-135m-instruct", dtype="int8") as lm:
         plain = Sampling(temperature=0.7, top_p=0.9, max_tokens=400, seed=0)
         answers = lm.chat_many([[Message("user", request)] for request in wanted], sampling=plain)
