@@ -24,8 +24,8 @@ from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import merge, new_adapter
 from phiforge.model.peft import save_adapter
 from phiforge.model.phi3 import Phi3
+from phiforge.train import loop, pretrain, sft
 from phiforge.train import loss as losses
-from phiforge.train import pretrain, sft
 from phiforge.train.batches import Batch, Document, hidden, plan, stream
 from phiforge.train.loop import Diverged, Interrupted, Stage, Step, train
 from phiforge.train.lora import attach, detach
@@ -390,3 +390,12 @@ def test_a_run_is_tracked_and_gone_on_with(
     assert {name for name, *_ in rows} == {f"{tmp_path.name}-run"}
     for (_, _, told), row in zip(rows, logged, strict=True):
         assert json.loads(told) == {key: value for key, value in row.items() if key != "step"}
+
+
+def test_a_mixture_of_hard_and_easy_batches_is_no_spike(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.begin()
+    last = [0.1] * 25 + [0.6] * 5
+    loop._sound(run, 30, [], 0.7, 1.0, last, loop.SPIKE)
+    with pytest.raises(loop.Diverged, match=r"the loss is 1.000, after 0.100"):
+        loop._sound(run, 30, [], 1.0, 1.0, last, loop.SPIKE)

@@ -34,7 +34,7 @@ from phiforge.train.working import Working, working
 B = TypeVar("B")  # a stage's micro-batch
 
 SAVE_SECONDS = 600.0
-SPIKE = 3.0  # times the median loss of the last steps
+SPIKE = 3.0  # times the median loss of the last steps, and half as often their largest: batches of a mixture differ
 REMEMBERED = 50  # steps that a spike is judged by
 TOGETHER = 2.0  # seconds within which several signals are one: a terminal and torchrun both pass Ctrl-C on
 
@@ -224,7 +224,7 @@ def _sound(
     """Refuse a step that would spoil the weights, and keep what caused it."""
     if not (math.isfinite(loss) and math.isfinite(norm)):
         reason = f"the loss is {loss} and the gradient's norm {norm}"
-    elif len(last) >= 20 and loss > spike * max(median(last), 0.2):
+    elif len(last) >= 20 and loss > spike * max(median(last), 0.2) and loss > spike / 2 * max(last):
         reason = f"the loss is {loss:.3f}, after {median(last):.3f} in the last {len(last)} steps"
     else:
         return
