@@ -5,18 +5,6 @@
 
 namespace {
 
-constexpr int64_t PART = 1 << 12;  // elements that are worth a thread of their own
-
-// body(row) for all rows, `dim` elements each.
-template <class Body>
-void by_rows(int64_t threads, int64_t rows, int64_t dim, const Body& body) {
-    int64_t step = PART / dim + 1;
-    parallel(threads, (rows + step - 1) / step, [&](int64_t part) {
-        int64_t end = (part + 1) * step < rows ? (part + 1) * step : rows;
-        for (int64_t row = part * step; row < end; row++) body(row);
-    });
-}
-
 // The sum of squares in the order in which torch adds: four vectors side by side, of eight floats even where registers hold
 // sixteen, whose sums move up a level every 16 rows. Any order is as good; the same one keeps logits bit for bit those of
 // torch's operators.

@@ -101,4 +101,16 @@ void parallel(int64_t threads, int64_t parts, const Body& body) {
         &work, static_cast<unsigned>(threads), 0);
 }
 
+constexpr int64_t PART = 1 << 12;  // elements that are worth a thread of their own
+
+// body(row) for all rows, `dim` elements each.
+template <class Body>
+void by_rows(int64_t threads, int64_t rows, int64_t dim, const Body& body) {
+    int64_t step = PART / dim + 1;
+    parallel(threads, (rows + step - 1) / step, [&](int64_t part) {
+        int64_t end = (part + 1) * step < rows ? (part + 1) * step : rows;
+        for (int64_t row = part * step; row < end; row++) body(row);
+    });
+}
+
 }  // namespace

@@ -7,17 +7,6 @@
 
 namespace {
 
-constexpr int64_t PART = 1 << 13;  // elements that are worth a thread of their own
-
-template <class Body>
-void by_rows(int64_t threads, int64_t rows, int64_t dim, const Body& body) {
-    int64_t step = PART / dim + 1;
-    parallel(threads, (rows + step - 1) / step, [&](int64_t part) {
-        int64_t end = (part + 1) * step < rows ? (part + 1) * step : rows;
-        for (int64_t row = part * step; row < end; row++) body(row);
-    });
-}
-
 // WIDTH values of bf16 from p, of which `left` exist; and back.
 inline vf read(const uint16_t* p, int64_t left) {
     if (left >= WIDTH) return load_bf16(p);
