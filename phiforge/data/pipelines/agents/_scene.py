@@ -13,23 +13,26 @@ from phiforge.data.pipelines.agents._moments import MONTHS, Day
 from phiforge.data.pipelines.agents._toolbox import Args, Request, Tool
 from phiforge.data.pipelines.agents._tools_daily import DAILY
 from phiforge.data.pipelines.agents._tools_errands import ERRANDS
+from phiforge.data.pipelines.agents._tools_functions import FUNCTIONS
 from phiforge.data.pipelines.agents._values import WEEKDAYS, filled
 from phiforge.data.words import PEOPLE, listed
 from phiforge.records import ToolCall
 
 STYLES = ("snake", "snake", "camel", "server")
+FUNCTION_STYLES = ("snake", "camel", "module")
 
 
 def named(tool: Tool, style: str) -> str:
-    """The tool's name as some program would write it: get_weather, getWeather or weather__get_weather."""
+    """The tool's name as some program would write it: get_weather, getWeather, weather__get_weather or weather.get_weather."""
     if style == "camel":
         first, *rest = tool.name.split("_")
         return first + "".join(map(str.capitalize, rest))
-    return f"{tool.domain}__{tool.name}" if style == "server" else tool.name
+    return {"server": f"{tool.domain}__{tool.name}", "module": f"{tool.domain}.{tool.name}"}.get(style, tool.name)
 
 
 BOXES = {style: tuple(tool.called(named(tool, style)) for tool in DAILY + ERRANDS) for style in sorted(set(STYLES))}
-BY_NAME = {tool.name: tool for box in BOXES.values() for tool in box}
+FUNCTION_BOXES = {style: tuple(tool.called(named(tool, style)) for tool in FUNCTIONS) for style in FUNCTION_STYLES}
+BY_NAME = {tool.name: tool for boxes in (BOXES, FUNCTION_BOXES) for box in boxes.values() for tool in box}
 
 
 class Scene(NamedTuple):
@@ -44,13 +47,16 @@ class Scene(NamedTuple):
         return str(self.today)
 
 
-def scene(draw: Draw, style: str = "") -> Scene:
-    """A scene, with the day in its system message; tools are named in any style, or this one."""
+def scene(draw: Draw, style: str = "", functions: bool = False) -> Scene:
+    """A scene, with the day in its system message; tools are named in any style, or this one. Functions that compute are
+    called by programs, mostly without a system message."""
     today = date(2025, 1, 1) + timedelta(draw.between(0, 1000))
     weekday, month = WEEKDAYS[today.weekday()], MONTHS[today.month - 1]
     written = draw.pick((f"{weekday}, {today.day} {month} {today.year}", f"{weekday}, {today}", f"{today} ({weekday})", f"{weekday}, {month} {today.day}, {today.year}"))  # fmt: skip
     who = draw.pick(PEOPLE)
     system = " ".join(part for part in (draw.pick(_SYSTEMS).format(who=who), draw.pick(_DATES).format(written), draw.pick(_RULES)) if part)  # fmt: skip
+    if functions:
+        return Scene(today, FUNCTION_BOXES[style or draw.pick(FUNCTION_STYLES)], system if draw.chance(0.3) else "")
     return Scene(today, BOXES[style or draw.pick(STYLES)], system)
 
 

@@ -27,8 +27,8 @@ from phiforge.data.pipelines.agents._toolbox import answer, ask, offered
 from phiforge.records import Message
 
 
-def make(draw: Draw, level: int) -> Draft:
-    where = scene(draw)
+def make(draw: Draw, level: int, functions: bool = False) -> Draft:
+    where = scene(draw, functions=functions)
     tool = draw.pick(where.box)
     args = tool.draw(draw, where.today, optional=draw.between((0, 0, 1, 1, 2)[level - 1], (0, 1, 2, 3, 4)[level - 1]))
     request = ask(draw, tool, args, where.today)
