@@ -302,3 +302,4 @@ def _worker(asked: str) -> None:
 
 if __name__ == "__main__":
     _worker(sys.argv[1])
+    distributed.leave(0)

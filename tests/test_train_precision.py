@@ -14,8 +14,8 @@ from torch import Tensor
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import new_adapter
 from phiforge.model.phi3 import Phi3
+from phiforge.train import loop, pretrain
 from phiforge.train import precision as measuring
-from phiforge.train import pretrain
 from phiforge.train.loop import Diverged, Interrupted, Stage, Step, train
 from phiforge.train.lora import attach
 from phiforge.train.optim import Optimizer
@@ -192,7 +192,17 @@ def test_what_diverges_stops_with_its_batches_kept(
     assert [path.name for path in RunFolder(tmp_path).checkpoints()][-1] == f"{step - 1:08}"
 
 
-def test_int8_learns_as_fp32_and_goes_on_where_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pays", [True, False])
+def test_int8_is_taken_where_it_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pays: bool) -> None:
+    monkeypatch.setattr(loop, "int8_pays", lambda _: pays)
+    monkeypatch.setattr(loop, "fastest", lambda *_: torch.float32)
+    run(tmp_path / "asked", steps=2, adapter=True, precision="int8")
+    run(tmp_path / "exact", steps=2, adapter=True, precision="float32")
+    assert (losses(tmp_path / "asked") == losses(tmp_path / "exact")) == (not pays)
+
+
+def test_int8_learns_as_fp32_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "int8_pays", lambda _: True)
     whole = run(tmp_path / "whole", adapter=True, precision="int8")
     run(tmp_path / "exact", adapter=True, precision="float32")
     for ours, exact in zip(losses(tmp_path / "whole"), losses(tmp_path / "exact"), strict=True):
@@ -202,6 +212,7 @@ def test_int8_learns_as_fp32_and_goes_on_where_it_was(tmp_path: Path) -> None:
     assert same(run(tmp_path / "parts", adapter=True, precision="int8"), whole)
 
 
-def test_int8_is_for_adapters_only(tmp_path: Path) -> None:
+def test_int8_is_for_adapters_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "int8_pays", lambda _: True)
     with pytest.raises(ValueError, match="int8 is for weights that stay"):
         run(tmp_path, precision="int8")

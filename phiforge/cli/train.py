@@ -48,7 +48,11 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipes.read_recipe(args.recipe, here=not args.plan)
     if args.out:
         recipe = replace(recipe, out=args.out)
-    return _plan(args, recipe) if args.plan else _train(args, recipe)
+    if args.plan:
+        return _plan(args, recipe)
+    from phiforge.train.distributed import leave
+
+    return leave(_train(args, recipe))
 
 
 def _plan(args: argparse.Namespace, recipe: Recipe) -> int:

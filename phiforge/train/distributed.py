@@ -7,6 +7,7 @@ everything here does nothing.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -41,6 +42,19 @@ def joined() -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def leave(code: int) -> int:
+    """Of a process that `torchrun` has started, its end; of others, the code.
+
+    PyTorch's caches keep gloo's threads beyond the group. One that lets go of its last tensor while the interpreter ends is
+    killed within a destructor, and the process aborts though all is done: so the interpreter is not ended.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def rank() -> int:

@@ -26,7 +26,7 @@ from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
 from phiforge.train.batches import placed
 from phiforge.train.optim import Moved, Optimizer
-from phiforge.train.precision import Precision, fastest, matrix_speed
+from phiforge.train.precision import Precision, fastest, int8_pays, matrix_speed
 from phiforge.train.run_folder import RunFolder
 from phiforge.train.tracker import Tracker, tracking
 from phiforge.train.working import Working, working
@@ -93,7 +93,8 @@ def train(
 ) -> Phi3:
     """Train a network of fp32 weights in place, going on from what `folder` holds.
 
-    `precision` is what the products are computed in: "auto" takes what the run began with, or else what is faster here.
+    `precision` is what the products are computed in: "auto" takes what the run began with, or else what is faster here; so
+    does "int8" where int8 products aren't fast.
     `recompute` keeps no activations within layers, and computes them again. Where torch.distributed is initialised, every
     process makes the same call; metrics are logged and told by the first.
 
@@ -177,16 +178,18 @@ def _held_out(work: Working, measure: Callable[[Phi3], dict[str, float]]) -> dic
 def _dtype(precision: Precision, model: Phi3, run: RunFolder, first: int) -> torch.dtype:
     if precision not in get_args(Precision):
         raise ValueError(f"precision = {precision!r} is not known: {', '.join(get_args(Precision))}")
-    if precision != "auto":
+    if precision in ("float32", "bfloat16"):
         return getattr(torch, precision)
     if first:
         bits = torch.zeros((), dtype=torch.int64)
         run.load({"bits": bits})
-        return torch.bfloat16 if int(bits) == 16 else torch.float32
+        return {8: torch.int8, 16: torch.bfloat16, 32: torch.float32}[int(bits)]
     device = model.embed_tokens.weight.device
     if distributed.size() > 1 and torch.cuda.is_available():
         device = torch.device("cuda", torch.cuda.current_device())
-    return distributed.gathered(fastest(device, model.config) if distributed.rank() == 0 else None)[0] or torch.float32
+    return distributed.by_first(
+        lambda: torch.int8 if precision == "int8" and int8_pays(device) else fastest(device, model.config)
+    )
 
 
 def _agreed(*flags: bool) -> list[bool]:

@@ -304,7 +304,10 @@ def check(recipe: Recipe) -> None:
 
 
 def _check_stage(stage: AnyStage) -> None:
-    rules: list[tuple[str, bool, str]] = []
+    beside = stage.precision != "int8" or stage.lora is not None
+    rules: list[tuple[str, bool, str]] = [
+        ("precision", beside, "another: int8 is for weights that stay, beside a lora")
+    ]
     if isinstance(stage, Reading):
         rules += [
             ("epochs", stage.epochs > 0, "above 0"),

@@ -7,6 +7,8 @@
     <out>/practice.jsonl     word, arithmetic, logic and calendar problems of the data factory
     <out>/practice-test.jsonl    the like from other seeds, without a question of the above
     <out>/calls.jsonl        requests and tools, and when to ask back or to call nothing
+    <out>/functions.jsonl    functions that compute, to be called even so
+    <out>/unknown.jsonl      what it can't know, and says so
     <out>/chat.jsonl         what the start model says to everyday requests, to stay what it is
 
 Thoughts are written as short as they can be, one equation a line: on two cores every token counts, and small models learn more
@@ -17,12 +19,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
+from everyday import requests, unknown
 from msgspec.structs import replace
 
 from phiforge.data import mixture, seeds
@@ -32,94 +35,83 @@ from phiforge.data.curate.decontaminate import Decontaminator
 from phiforge.data.pipelines.words._annotated import evaluate, value
 from phiforge.data.rows import Unfit
 from phiforge.engine.request import Sampling
+from phiforge.evals import data as sets
+from phiforge.evals import task as tasks
+from phiforge.evals.protocol import question
 from phiforge.lm import open_model
 from phiforge.lm.tools import CALCULATOR
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, PRACTICE, CALLS = 20_000, 500, 1_500  # rows; of each pipeline, for the last two
+VARIED, PRACTICE, CALLS, FUNCTIONS = 20_000, 500, 1_500, 8_000  # rows; of each pipeline, but for the first
 SUMS = ["words.ages", "words.calendars", "words.clocks", "words.coins", "words.discounts", "words.interest", "words.inventory",
         "words.mixtures", "words.recipes", "words.savings", "words.sharing", "words.shopping", "words.travel", "words.work",
         "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "arithmetic.units",
         "logic.state", "logic.syllogisms", "logic.temporal", "logic.spatial", "logic.knights"]  # fmt: skip
 TOOLS = ["agents.single", "agents.irrelevant", "agents.missing", "agents.parallel"]
-LONGEST = 1200  # characters of the tools of a row of `calls`
+TESTS = ["bfcl", "humaneval", "ifeval", "math500", "mbpp", "mmlu"]
+LONGEST = 1200  # characters of the tools of a row of `calls` or `functions`
+BOXED = (
+    "\n\nPlease reason step by step, and put your final answer within \\boxed{}."  # how many ask, and one row in four
+)
 
 NOTE = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
 _SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-"})
 _EQUATION = re.compile(r"[\d.,%()*/+\- =]*\d[\d.,%()*/+\- =]*=[\d.,%()*/+\- =]+")
 
-TOPICS = ["the moon", "volcanoes", "how bread is baked", "the water cycle", "bees", "the Roman empire", "photosynthesis",
-          "earthquakes", "glass", "the human heart", "rainbows", "electricity", "the printing press", "whales", "tides",
-          "vaccines", "bridges", "chess", "the violin", "coral reefs", "deserts", "migration of birds", "steam engines",
-          "the sun", "honey", "tea", "paper", "dreams", "the alphabet", "clocks", "snow", "magnets"]  # fmt: skip
-REQUESTS = ["Tell me about {}.", "Explain {} to a child.", "Write two sentences about {}.", "Why do people find {} interesting?",
-            "Give me three facts about {}.", "Write a short poem about {}.", "What should a beginner know about {}?"]  # fmt: skip
-SMALL_TALK = ["Hello!", "Hi, how are you?", "Who are you?", "Thank you for your help.", "Good morning!", "What can you do?",
-              "Can you help me write an email to my teacher?", "Give me a name for a cat.", "I am bored. What could I do?",
-              "How do I make a cup of tea?", "What is a good breakfast?", "Suggest a weekend activity.",
-              "Write a thank-you note to a neighbour.", "How can I sleep better?", "Tell me a joke.",
-              "What is the difference between a simile and a metaphor?", "How do I start a conversation?"]  # fmt: skip
-
-TASKS = ["adds two numbers", "reverses a string", "finds the largest number in a list", "counts the vowels in a word",
-         "checks whether a number is prime", "sorts a list of names", "reads a file line by line",
-         "removes duplicates from a list", "computes a factorial", "converts Celsius to Fahrenheit", "joins two lists",
-         "prints the numbers from 1 to 10"]  # fmt: skip
-CODE = ["Write a Python function that {}.", "Show me code that {}.", "How do I write a program that {}?",
-        "Explain how a function that {} works."]  # fmt: skip
-PEOPLE = [
-    "my boss",
-    "a friend",
-    "my teacher",
-    "the landlord",
-    "a customer",
-    "my grandmother",
-    "the school",
-    "a colleague",
-]
-MAILS = ["Write an email to {} to ask for a day off.", "Write a short apology to {}.", "Write a message to {} about a delay.",
-         "Help me thank {} for a gift.", "Draft an invitation to {} for Saturday."]  # fmt: skip
-EVERYDAY = ["What is the capital of {}?|France;Japan;Canada;Egypt;Brazil;Norway;Kenya;India",
-            "Translate '{}' into Spanish.|good morning;thank you;where is the station;I am hungry;see you tomorrow",
-            "What can I cook with {}?|eggs and spinach;rice and beans;potatoes;chicken and lemon;tomatoes",
-            "Suggest a name for a {}.|bakery;bookshop;dog;boat;rock band;village",
-            "I feel {} today.|sad;tired;happy;nervous;lonely",
-            "Who wrote {}?|Romeo and Juliet;Don Quixote;Moby Dick;Pride and Prejudice;Faust",
-            "Give me three tips for {}.|learning the guitar;saving money;sleeping well;public speaking;running",
-            "List five {}.|planets;fruits;inventions;rivers;musical instruments;European cities"]  # fmt: skip
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="../shared/data", help="the folder that has gsm8k/train.jsonl")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="benchmarks, and gsm8k/train.jsonl")
     parser.add_argument("--out", type=Path, default=Path("runs/reasoning/data"))
     options = parser.parse_args()
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
-    learn, dev = split(seeds.read(f"{options.data}/gsm8k/train.jsonl", "question"))
-    leaks = Decontaminator([Item("dev", problem.id, problem.messages[-1].text) for problem in dev])
-    learn = [seed for seed in learn if leaks(seed.text) is None]
-    save(out / "dev.jsonl", dev)
-    noted = [row for seed in learn if (row := worked(seed))]
-    save(out / "gsm8k.jsonl", noted)
-    save(out / "calculator.jsonl", [with_calculator(row) for row in noted])
-    write_jsonl(out / "seeds.jsonl", ({"question": seed.text, "answer": seed.answer} for seed in learn))
+    learn, dev = split(seeds.read(str(options.data / "gsm8k/train.jsonl"), "question"))
+    held = [Item("dev", problem.id, problem.messages[-1].text) for problem in dev]
+    leaks = Decontaminator([*held, *benchmarks(options.data)])
+
+    def save(name: str, rows: Iterable[Example]) -> list[Example]:
+        kept = [row for row in rows if leaks(text(row)) is None]
+        print(f"{out / name}: {write_jsonl(out / name, kept):,} rows")
+        return kept
+
+    write_jsonl(out / "dev.jsonl", dev)
+    noted = save("gsm8k.jsonl", (boxed(row) for seed in learn if (row := worked(seed))))
+    save("calculator.jsonl", map(with_calculator, noted))
+    clean = {row.problem.id for row in noted}
+    seed_rows = [{"question": seed.text, "answer": seed.answer} for seed in learn if seed.id in clean]
+    write_jsonl(out / "seeds.jsonl", seed_rows)
     varied = made(out / "varied", ["words.varied"], VARIED, seeds=str(out / "seeds.jsonl"), column="question", level=2)
-    rows = [row for each in varied if (row := again(each)) and leaks(row.problem.messages[-1].text) is None]
-    save(out / "varied.jsonl", rows)
-    practice = [short(row) for row in made(out / "practice", SUMS, PRACTICE, level=1)]
-    save(out / "practice.jsonl", practice)
+    save("varied.jsonl", (row for each in varied if (row := again(each))))
+    practice = save("practice.jsonl", map(short, made(out / "practice", SUMS, PRACTICE, level=1)))
     asked = {row.problem.messages[-1].text for row in practice}
     test = (row for row in made(out / "practice-test", SUMS, 40, level=1, seed=1))
-    save(out / "practice-test.jsonl", [row.problem for row in test if row.problem.messages[-1].text not in asked])
-    calls = made(out / "calls", TOOLS, CALLS, level=1)
-    save(out / "calls.jsonl", [row for row in calls if len(str(row.problem.metadata["tools"])) < LONGEST])
-    save(out / "chat.jsonl", list(chat()))
+    write_jsonl(
+        out / "practice-test.jsonl", (row.problem for row in test if row.problem.messages[-1].text not in asked)
+    )
+    for name, pipelines, n in (("calls", TOOLS, CALLS), ("functions", ["agents.functions"], FUNCTIONS)):
+        rows = made(out / name, pipelines, n, level=1)
+        save(f"{name}.jsonl", (row for row in rows if len(str(row.problem.metadata["tools"])) < LONGEST))
+    save("chat.jsonl", chat())
+    save("unknown.jsonl", unknown())
+    (out / "decontamination.json").write_bytes(msgspec.json.format(msgspec.json.encode(leaks.report)))
 
 
-def save(file: Path, rows: list[Example] | list[Problem]) -> None:
-    print(f"{file}: {write_jsonl(file, rows):,} rows")
+def benchmarks(folder: Path) -> Iterator[Item]:
+    """The items of the tests that are at hand."""
+    for name in TESTS:
+        task = tasks.get(name)
+        source = task.data[task.split]
+        assert isinstance(source, tasks.Files)
+        for each in sets.problems(task, sets.load(source, folder, unpinned=True), task.split):
+            yield Item(name, each.id, "\n".join([question(each), *map(str, each.verifier_args.get("options") or ())]))
+
+
+def text(row: Example) -> str:
+    """Of a row, what could be a test's: what is asked and said, but not the tools, and not what all rows are asked alike."""
+    return "\n".join(m.text for m in (*row.problem.messages, row.response) if m.role != "system").replace(BOXED, "")
 
 
 def made(place: Path, pipelines: list[str], rows: int, *, seed: int = 0, level: int, **of: str) -> Iterator[Example]:
@@ -161,6 +153,14 @@ def worked(seed: seeds.Seed) -> Example | None:
     said = Message("assistant", f"Answer: \\boxed{{{asked.answer}}}", thinking="\n".join(f"{a}={b}" for a, b in notes))
     asked = replace(asked, metadata={"notes": notes})
     return Example(asked, said, Provenance("gsm8k train", [seed.id], licence="mit"))
+
+
+def boxed(row: Example) -> Example:
+    """One row in four asks for the box."""
+    first = row.problem.messages[-1]
+    if int(hashlib.sha256(first.text.encode()).hexdigest(), 16) // DEV % 4:
+        return row
+    return replace(row, problem=replace(row.problem, messages=[Message("user", first.text + BOXED)]))
 
 
 def again(row: Example) -> Example | None:
@@ -205,18 +205,14 @@ def short(row: Example) -> Example:
 
 def chat() -> Iterator[Example]:
     """Answers of the start model, as it is, to everyday requests."""
-    wanted = list(SMALL_TALK)
-    for forms, subjects in ((REQUESTS, TOPICS), (CODE, TASKS), (MAILS, PEOPLE)):
-        wanted += [form.format(subject) for form, subject in itertools.product(forms, subjects)]
-    for form, subjects in (each.split("|") for each in EVERYDAY):
-        wanted += [form.format(subject) for subject in subjects.split(";")]
+    wanted = requests()
     with open_model("smollm2-135m-instruct", dtype="int8") as lm:
         plain = Sampling(temperature=0.7, top_p=0.9, max_tokens=400, seed=0)
-        answers = lm.chat_many([[Message("user", request)] for request in wanted], sampling=plain)
-    for n, (request, (said,)) in enumerate(zip(wanted, answers, strict=True)):
-        if said.finish_reason == "stop":
-            source = Provenance("smollm2-135m-instruct", licence="apache-2.0")
-            yield Example(Problem(f"chat {n}", [Message("user", request)]), said.message, source)
+        answers = lm.chat_many([[Message("user", request)] for request in wanted], sampling=plain, n=3)
+    source = Provenance("smollm2-135m-instruct", licence="apache-2.0")
+    for n, (request, said) in enumerate(zip(wanted, answers, strict=True)):
+        for message in {each.text: each.message for each in said if each.finish_reason == "stop"}.values():
+            yield Example(Problem(f"chat {n}", [Message("user", request)]), message, source)
 
 
 if __name__ == "__main__":

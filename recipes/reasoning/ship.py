@@ -1,6 +1,6 @@
-"""Make the shipped adapter of what was trained: `python recipes/reasoning/ship.py recipes/reasoning/train.toml --stages 2`.
+"""Make the shipped adapter of what was trained: `python recipes/reasoning/ship.py recipes/reasoning/again.toml --stages 1`.
 
-Whatever the stages were, what ships is the difference of the layers to the base's, at one rank.
+Whatever the sittings and stages were, what ships is the difference of the layers to the base's, at one rank.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from pathlib import Path
 import torch
 
 from phiforge.chat import dialects
+from phiforge.lm.sources import open_source
+from phiforge.model import checkpoint
 from phiforge.model.lora import difference
 from phiforge.model.peft import save_adapter
-from phiforge.store.catalogue import SHIPPED
+from phiforge.store.catalogue import BASE_MODEL, SHIPPED
+from phiforge.store.models import find
 from phiforge.train import run
 from phiforge.train.recipe import read_recipe
 
@@ -26,10 +29,11 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=32)
     options = parser.parse_args()
     recipe = read_recipe(options.recipe)
-    start, made = (run.network(recipe, stages) for stages in (0, options.stages))
-    adapter = difference(made, start, options.rank)
-    save_adapter(adapter, options.out, made.config, base=recipe.start.model, dtype=torch.bfloat16)
-    (options.out / "chat_template.jinja").write_text(dialects.get(recipe.start.format).jinja)
+    made, source = run.network(recipe, options.stages), open_source(find(BASE_MODEL))
+    base = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
+    adapter = difference(made, base, options.rank)
+    save_adapter(adapter, options.out, made.config, base=BASE_MODEL, dtype=torch.bfloat16)
+    (options.out / "chat_template.jinja").write_text(dialects.get("phiforge").jinja)
     print(f"{options.out}: {sum(file.stat().st_size for file in options.out.iterdir()) / 1e6:.1f} MB")
 
 
