@@ -34,7 +34,7 @@ def slopes_of(
     of_entropy: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """The gradient for logits [R, V] where the label's own has the gradient `of_label`, the log-partition `of_all`, and the
-    entropy, if given, `of_entropy`; all fp32 [R]. Logits in bf16 are overwritten."""
+    entropy, if given, `of_entropy`; all fp32 [R]. The logits are overwritten."""
     run = kernel("row_slopes", pointer, integer, integer, *[pointer] * 6, integer)
     if run and _low(logits):
         given = [labels, logs, entropies, of_label, of_all, of_entropy]
@@ -42,7 +42,7 @@ def slopes_of(
         places = (None if each is None else each.data_ptr() for each in held)
         run(logits.data_ptr(), *logits.shape, *places, torch.get_num_threads())
         return logits
-    found = logits.float() - logs[:, None]
+    found = logits.float().sub_(logs[:, None])
     if of_entropy is None:
         found = found.exp_().mul_(of_all[:, None])
     else:  # dH / dlogits_v = -p_v (log p_v + H)

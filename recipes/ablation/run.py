@@ -166,11 +166,13 @@ def bits_a_byte(folder: Path, texts: Sequence[str]) -> float:
 
 
 def summary(solved: Sequence[tuple[int, int]], bits: Sequence[float]) -> dict[str, object]:
-    """Means over seeds. Reasoning's interval is of seeds and problems together; knowledge's of seeds."""
+    """Means over seeds. Reasoning's interval is of seeds and problems together, the latter's with two more right and two
+    more wrong (Agresti and Coull 1998), so that none right is not taken for certain; knowledge's is of seeds."""
     shares = [right / n for right, n in solved]
     p, n = fmean(shares), solved[0][1]
     between = stdev(shares) ** 2 / len(shares) if len(shares) > 1 else 0.0
-    half = 1.96 * math.sqrt(between + p * (1 - p) / n)
+    about = (p * n + 2) / (n + 4)
+    half = 1.96 * math.sqrt(between + about * (1 - about) / (n + 4))
     spread = 1.96 * stdev(bits) / math.sqrt(len(bits)) if len(bits) > 1 else 0.0
     return {
         "reasoning": round(p, 4), "reasoning_half": round(half, 4), "knowledge": round(fmean(bits), 4),
