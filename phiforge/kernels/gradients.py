@@ -5,7 +5,7 @@ number a row, the gate keeps its input only, and a rotation nothing: its gradien
 
     T rows, whatever their leading dims; in any dtype, with sums and squares in fp32
 
-On CPUs each of them is one pass of a kernel (training.cpp) in bf16, in which torch takes a pass for every operator.
+On CPUs each of them is one pass of a kernel (training.cpp), where torch takes a pass for every operator.
 """
 
 from __future__ import annotations
@@ -79,16 +79,24 @@ def packed_attention(
     return _PackedAttention.apply(qkv, cos, sin, families, heads, groups)
 
 
-def _low(*tensors: Tensor) -> bool:
-    """Whether the kernels for bf16 can read them."""
-    return all(x.dtype is torch.bfloat16 and x.is_cpu and x.is_contiguous() for x in tensors)
+def readable(*tensors: Tensor) -> bool:
+    """Whether the kernels can read them: all bf16, or all fp32."""
+    dtype = tensors[0].dtype
+    return dtype in (torch.bfloat16, torch.float32) and all(
+        x.dtype is dtype and x.is_cpu and x.is_contiguous() for x in tensors
+    )
+
+
+def narrow(x: Tensor) -> int:
+    """What the kernels are told of the type."""
+    return int(x.dtype is torch.bfloat16)
 
 
 class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        run = kernel("norm", pointer, pointer, integer, integer, real64, pointer, pointer, integer)
-        if run and _low(x, weight):
+        run = kernel("norm", pointer, pointer, integer, integer, real64, pointer, pointer, integer, integer)
+        if run and readable(x, weight):
             rows, d = x.numel() // x.shape[-1], x.shape[-1]
             out, scale = torch.empty_like(x), torch.empty(*x.shape[:-1], 1)
             run(
@@ -99,6 +107,7 @@ class _Norm(torch.autograd.Function):
                 eps,
                 out.data_ptr(),
                 scale.data_ptr(),
+                narrow(x),
                 torch.get_num_threads(),
             )
         else:
@@ -120,11 +129,11 @@ class _Norm(torch.autograd.Function):
 
 
 def _norm_gradient(x: Tensor, weight: Tensor, scale: Tensor, slope: Tensor) -> Tensor:
-    run = kernel("norm_slope", pointer, pointer, pointer, pointer, integer, integer, pointer, integer)
-    if run and _low(x, weight, slope):
+    run = kernel("norm_slope", pointer, pointer, pointer, pointer, integer, integer, pointer, integer, integer)
+    if run and readable(x, weight, slope):
         found, d = torch.empty_like(x), x.shape[-1]
         tensors = (each.data_ptr() for each in (x, weight, scale, slope))
-        run(*tensors, x.numel() // d, d, found.data_ptr(), torch.get_num_threads())
+        run(*tensors, x.numel() // d, d, found.data_ptr(), narrow(x), torch.get_num_threads())
         return found
     unit, steep = x.float() * scale, slope.float() * weight
     along = (steep * unit).mean(-1, keepdim=True)
@@ -132,11 +141,11 @@ def _norm_gradient(x: Tensor, weight: Tensor, scale: Tensor, slope: Tensor) -> T
 
 
 def _gated(gate_up: Tensor) -> Tensor:
-    run = kernel("gate", pointer, integer, integer, pointer, integer)
+    run = kernel("gate", pointer, integer, integer, pointer, integer, integer)
     f = gate_up.shape[-1] // 2
-    if run and _low(gate_up):
+    if run and readable(gate_up):
         out = gate_up.new_empty(*gate_up.shape[:-1], f)
-        run(gate_up.data_ptr(), gate_up.numel() // (2 * f), f, out.data_ptr(), torch.get_num_threads())
+        run(gate_up.data_ptr(), gate_up.numel() // (2 * f), f, out.data_ptr(), narrow(out), torch.get_num_threads())
         return out
     gate, up = gate_up.chunk(2, dim=-1)
     return F.silu(gate).mul_(up)
@@ -144,12 +153,13 @@ def _gated(gate_up: Tensor) -> Tensor:
 
 def _gate_gradient(gate_up: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient of silu_mul's input, and what silu_mul had returned."""
-    run = kernel("gate_slope", pointer, pointer, integer, integer, pointer, pointer, integer)
+    run = kernel("gate_slope", pointer, pointer, integer, integer, pointer, pointer, integer, integer)
     found = torch.empty_like(gate_up)
-    if run and _low(gate_up, slope):
+    if run and readable(gate_up, slope):
         gated, f = torch.empty_like(slope), slope.shape[-1]
         places = found.data_ptr(), gated.data_ptr()
-        run(gate_up.data_ptr(), slope.data_ptr(), slope.numel() // f, f, *places, torch.get_num_threads())
+        sizes = slope.numel() // f, f
+        run(gate_up.data_ptr(), slope.data_ptr(), *sizes, *places, narrow(slope), torch.get_num_threads())
         return found, gated
     gate, up = gate_up.chunk(2, dim=-1)
     of_gate, of_up = found.chunk(2, dim=-1)
@@ -191,11 +201,11 @@ def _rotated(x: Tensor, cos: Tensor, sin: Tensor, sign: int, out: Tensor | None 
     half = cos.shape[-1]
     if out is None:
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    run = kernel("turn", pointer, pointer, pointer, *[integer] * 6, pointer, integer, integer)
-    if run and x.dim() == 3 and _low(x[0], cos, sin) and cos.numel() == len(x) * half:
+    run = kernel("turn", pointer, pointer, pointer, *[integer] * 6, pointer, integer, integer, integer)
+    if run and x.dim() == 3 and readable(x[0], cos, sin) and cos.numel() == len(x) * half:
         tables = x.data_ptr(), cos.data_ptr(), sin.data_ptr()
         shape = len(x), x.stride(0), x.shape[1], x.shape[2], half
-        run(*tables, *shape, int(sign < 0), out.data_ptr(), out.stride(0), torch.get_num_threads())
+        run(*tables, *shape, int(sign < 0), out.data_ptr(), out.stride(0), narrow(out), torch.get_num_threads())
         return out
     first, second = x[..., :half], x[..., half : 2 * half]
     sin = sin * sign
@@ -257,7 +267,7 @@ def _packed(
     starts, leaders, firsts, _ = families
     groups, dim = v.shape[1:]
     given = (each.data_ptr() for each in (qk, v, starts, leaders, firsts))
-    sizes = len(leaders), len(firsts) - 1, qk.shape[1] - groups, groups, dim, int(qk.dtype is torch.bfloat16)
+    sizes = len(leaders), len(firsts) - 1, qk.shape[1] - groups, groups, dim, narrow(qk)
     places = (0 if each is None else each.data_ptr() for each in (logs, out, slope, of_qk, of_v))
     stride = 0 if of_v is None else of_v.stride(0)
     run(_PACKED_CALL.pack(*given, *sizes, *places, stride, torch.get_num_threads()))

@@ -10,15 +10,6 @@
 
 namespace {
 
-struct Narrow {
-    uint16_t bits;
-};
-
-inline vf get(const float* p) { return load(p); }
-inline vf get(const Narrow* p) { return load_bf16(&p->bits); }
-inline void put(float* p, vf v) { store(p, v); }
-inline void put(Narrow* p, vf v) { store_bf16(&p->bits, v); }
-
 constexpr int ROWS = 4;  // computed side by side
 
 // to [L, D] = rows of `from`, `stride` apart.
@@ -253,9 +244,9 @@ void attend_slope(const PackedCall& c) {
 }  // namespace
 
 PHIFORGE_EXPORT void KERNEL(packed_attend)(const PackedCall* call) {
-    call->narrow ? attend<Narrow>(*call) : attend<float>(*call);
+    call->narrow ? attend<Bf16>(*call) : attend<float>(*call);
 }
 
 PHIFORGE_EXPORT void KERNEL(packed_attend_slope)(const PackedCall* call) {
-    call->narrow ? attend_slope<Narrow>(*call) : attend_slope<float>(*call);
+    call->narrow ? attend_slope<Bf16>(*call) : attend_slope<float>(*call);
 }

@@ -1,5 +1,5 @@
-// Training in bf16: what lies between the products, forward and backward, each in one pass; and what goes into an int8 product
-// and comes out of it. All sums are fp32. Sizes of rows need not be multiples of anything.
+// Training: what lies between the products, forward and backward, each in one pass, in bf16 if `narrow`, else in fp32; and what
+// goes into an int8 product and comes out of it. All sums are fp32. Sizes of rows need not be multiples of anything.
 
 #include "activations.h"
 #include "exp.h"
@@ -7,19 +7,40 @@
 
 namespace {
 
-// WIDTH values of bf16 from p, of which `left` exist; and back.
-inline vf read(const uint16_t* p, int64_t left) {
-    if (left >= WIDTH) return load_bf16(p);
-    uint16_t some[WIDTH] = {};
+// WIDTH values from p, of which `left` exist; and back.
+template <class E>
+inline vf read(const E* p, int64_t left) {
+    if (left >= WIDTH) return get(p);
+    E some[WIDTH] = {};
     for (int64_t i = 0; i < left; i++) some[i] = p[i];
-    return load_bf16(some);
+    return get(some);
 }
 
-inline void write(uint16_t* p, vf v, int64_t left) {
-    if (left >= WIDTH) return store_bf16(p, v);
-    uint16_t some[WIDTH];
-    store_bf16(some, v);
+template <class E>
+inline void write(E* p, vf v, int64_t left) {
+    if (left >= WIDTH) return put(p, v);
+    E some[WIDTH];
+    put(some, v);
     for (int64_t i = 0; i < left; i++) p[i] = some[i];
+}
+
+// `by_rows`, the work being told the type of the rows' values by one of them.
+template <class Work>
+void by_rows_of(int64_t narrow, int64_t threads, int64_t rows, int64_t dim, const Work& work) {
+    if (narrow)
+        by_rows(threads, rows, dim, [&](int64_t row) { work(row, Bf16{}); });
+    else
+        by_rows(threads, rows, dim, [&](int64_t row) { work(row, float{}); });
+}
+
+template <class E>
+const E* at(const void* p, int64_t i, E) {
+    return static_cast<const E*>(p) + i;
+}
+
+template <class E>
+E* at(void* p, int64_t i, E) {
+    return static_cast<E*>(p) + i;
 }
 
 inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
@@ -27,10 +48,11 @@ inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
 }  // namespace
 
 // q = x / scale, |q| <= 127, a scale for each row.
-PHIFORGE_EXPORT void KERNEL(round_rows)(const uint16_t* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads) {
+PHIFORGE_EXPORT void KERNEL(round_rows)(const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads) {
     by_rows(threads, rows, dim, [=](int64_t row) {
+        const auto* from = at(x, row * dim, Bf16{});
         float* wide = static_cast<float*>(phiforge_scratch((dim + WIDTH) * 4));
-        for (int64_t i = 0; i < dim; i += WIDTH) store(wide + i, read(x + row * dim + i, dim - i));
+        for (int64_t i = 0; i < dim; i += WIDTH) store(wide + i, read(from + i, dim - i));
         int32_t total;
         scales[row] = quantise(wide, dim, dim, q + row * dim, &total);
     });
@@ -38,16 +60,16 @@ PHIFORGE_EXPORT void KERNEL(round_rows)(const uint16_t* x, int64_t rows, int64_t
 
 // out += product * row_scale * column_scale.
 PHIFORGE_EXPORT void KERNEL(add_scaled)(const int32_t* product, int64_t rows, int64_t dim, const float* row_scales,
-                                        const float* column_scales, uint16_t* out, int64_t threads) {
+                                        const float* column_scales, void* out, int64_t threads) {
     by_rows(threads, rows, dim, [=](int64_t row) {
         const int32_t* p = product + row * dim;
-        uint16_t* o = out + row * dim;
+        auto* o = at(out, row * dim, Bf16{});
         vf scale = splat(row_scales[row]);
         int64_t i = 0;
         for (; i + WIDTH <= dim; i += WIDTH) {
             vi v;
             __builtin_memcpy(&v, p + i, sizeof v);
-            store_bf16(o + i, fma(to_float(v) * scale, load(column_scales + i), load_bf16(o + i)));
+            put(o + i, fma(to_float(v) * scale, load(column_scales + i), get(o + i)));
         }
         for (; i < dim; i++) {
             vf sum = fma(splat(static_cast<float>(p[i])) * scale, splat(column_scales[i]), read(o + i, 1));
@@ -57,37 +79,40 @@ PHIFORGE_EXPORT void KERNEL(add_scaled)(const int32_t* product, int64_t rows, in
 }
 
 // x [rows, 2 dim], gates first: silu(gate) * up.
-PHIFORGE_EXPORT void KERNEL(gate)(const uint16_t* x, int64_t rows, int64_t dim, uint16_t* out, int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
-        const uint16_t *gate = x + row * 2 * dim, *up = gate + dim;
+PHIFORGE_EXPORT void KERNEL(gate)(const void* x, int64_t rows, int64_t dim, void* out, int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
+        const auto *gate = at(x, row * 2 * dim, of), *up = gate + dim;
+        auto* to = at(out, row * dim, of);
         for (int64_t i = 0; i < dim; i += WIDTH) {
             vf g = read(gate + i, dim - i);
-            write(out + row * dim + i, g * sigmoid(g) * read(up + i, dim - i), dim - i);
+            write(to + i, g * sigmoid(g) * read(up + i, dim - i), dim - i);
         }
     });
 }
 
 // The gradient of `gate` for its input, and (if not null) what it had returned.
-PHIFORGE_EXPORT void KERNEL(gate_slope)(const uint16_t* x, const uint16_t* slope, int64_t rows, int64_t dim, uint16_t* of_x,
-                                        uint16_t* gated, int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
-        const uint16_t *gate = x + row * 2 * dim, *up = gate + dim;
-        uint16_t *of_gate = of_x + row * 2 * dim, *of_up = of_gate + dim;
+PHIFORGE_EXPORT void KERNEL(gate_slope)(const void* x, const void* slope, int64_t rows, int64_t dim, void* of_x,
+                                        void* gated, int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
+        const auto *gate = at(x, row * 2 * dim, of), *up = gate + dim;
+        auto *of_gate = at(of_x, row * 2 * dim, of), *of_up = of_gate + dim, *product = at(gated, row * dim, of);
+        const auto* steep = at(slope, row * dim, of);
         for (int64_t i = 0; i < dim; i += WIDTH) {
-            vf g = read(gate + i, dim - i), u = read(up + i, dim - i), s = read(slope + row * dim + i, dim - i);
+            vf g = read(gate + i, dim - i), u = read(up + i, dim - i), s = read(steep + i, dim - i);
             vf open = sigmoid(g), active = g * open;
             write(of_gate + i, s * u * open * (splat(1.0f) + g - active), dim - i);
             write(of_up + i, s * active, dim - i);
-            if (gated) write(gated + row * dim + i, active * u, dim - i);
+            if (gated) write(product + i, active * u, dim - i);
         }
     });
 }
 
 // x / rms(x) * weight; `factors` get 1 / rms of each row.
-PHIFORGE_EXPORT void KERNEL(norm)(const uint16_t* x, const uint16_t* weight, int64_t rows, int64_t dim, double eps, uint16_t* out,
-                                  float* factors, int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
-        const uint16_t* from = x + row * dim;
+PHIFORGE_EXPORT void KERNEL(norm)(const void* x, const void* weight, int64_t rows, int64_t dim, double eps, void* out,
+                                  float* factors, int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
+        const auto *from = at(x, row * dim, of), *w = at(weight, 0, of);
+        auto* to = at(out, row * dim, of);
         vf squares = {};
         for (int64_t i = 0; i < dim; i += WIDTH) {
             vf v = read(from + i, dim - i);
@@ -96,37 +121,38 @@ PHIFORGE_EXPORT void KERNEL(norm)(const uint16_t* x, const uint16_t* weight, int
         float factor = 1 / __builtin_sqrtf(sum(squares) / static_cast<float>(dim) + static_cast<float>(eps));
         factors[row] = factor;
         for (int64_t i = 0; i < dim; i += WIDTH)
-            write(out + row * dim + i, read(from + i, dim - i) * splat(factor) * read(weight + i, dim - i), dim - i);
+            write(to + i, read(from + i, dim - i) * splat(factor) * read(w + i, dim - i), dim - i);
     });
 }
 
 // The gradient of `norm` for its input.
-PHIFORGE_EXPORT void KERNEL(norm_slope)(const uint16_t* x, const uint16_t* weight, const float* factors, const uint16_t* slope,
-                                        int64_t rows, int64_t dim, uint16_t* of_x, int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
-        const uint16_t *from = x + row * dim, *steep = slope + row * dim;
+PHIFORGE_EXPORT void KERNEL(norm_slope)(const void* x, const void* weight, const float* factors, const void* slope,
+                                        int64_t rows, int64_t dim, void* of_x, int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
+        const auto *from = at(x, row * dim, of), *steep = at(slope, row * dim, of), *w = at(weight, 0, of);
+        auto* to = at(of_x, row * dim, of);
         vf factor = splat(factors[row]), along = {};
         for (int64_t i = 0; i < dim; i += WIDTH)
-            along = fma(read(steep + i, dim - i) * read(weight + i, dim - i), read(from + i, dim - i) * factor, along);
+            along = fma(read(steep + i, dim - i) * read(w + i, dim - i), read(from + i, dim - i) * factor, along);
         vf mean = splat(sum(along) / static_cast<float>(dim));
         for (int64_t i = 0; i < dim; i += WIDTH) {
             vf unit = read(from + i, dim - i) * factor;
-            vf s = read(steep + i, dim - i) * read(weight + i, dim - i);
-            write(of_x + row * dim + i, (s - unit * mean) * factor, dim - i);
+            vf s = read(steep + i, dim - i) * read(w + i, dim - i);
+            write(to + i, (s - unit * mean) * factor, dim - i);
         }
     });
 }
 
 // x [rows, heads, dim], rows `stride` apart, by cos and sin [rows, half], or back: pairs are (i, i + half), the rest passes.
-PHIFORGE_EXPORT void KERNEL(turn)(const uint16_t* x, const uint16_t* cos, const uint16_t* sin, int64_t rows, int64_t stride,
-                                  int64_t heads, int64_t dim, int64_t half, int64_t back, uint16_t* out, int64_t out_stride,
-                                  int64_t threads) {
-    by_rows(threads, rows, heads * dim, [=](int64_t row) {
-        const uint16_t *c = cos + row * half, *s = sin + row * half;
+PHIFORGE_EXPORT void KERNEL(turn)(const void* x, const void* cos, const void* sin, int64_t rows, int64_t stride,
+                                  int64_t heads, int64_t dim, int64_t half, int64_t back, void* out, int64_t out_stride,
+                                  int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, heads * dim, [=](int64_t row, auto of) {
+        const auto *c = at(cos, row * half, of), *s = at(sin, row * half, of);
         vf sign = splat(back ? -1.0f : 1.0f);
         for (int64_t h = 0; h < heads; h++) {
-            const uint16_t *first = x + row * stride + h * dim, *second = first + half;
-            uint16_t* o = out + row * out_stride + h * dim;
+            const auto *first = at(x, row * stride + h * dim, of), *second = first + half;
+            auto* o = at(out, row * out_stride + h * dim, of);
             for (int64_t i = 0; i < half; i += WIDTH) {
                 vf a = read(first + i, half - i), b = read(second + i, half - i);
                 vf ci = read(c + i, half - i), si = read(s + i, half - i) * sign;
@@ -139,15 +165,15 @@ PHIFORGE_EXPORT void KERNEL(turn)(const uint16_t* x, const uint16_t* cos, const 
 }
 
 // Of each row of logits, log z = the log of the sum of their exponentials, and (if not null) the entropy of what they say.
-PHIFORGE_EXPORT void KERNEL(row_logs)(const uint16_t* x, int64_t rows, int64_t dim, float* logs, float* entropies,
-                                      int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
-        const uint16_t* from = x + row * dim;
+PHIFORGE_EXPORT void KERNEL(row_logs)(const void* x, int64_t rows, int64_t dim, float* logs, float* entropies,
+                                      int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
+        const auto* from = at(x, row * dim, of);
         const int64_t whole = dim / WIDTH * WIDTH;
         float most = read(from, 1)[0];
         if (whole) {
-            vf best = load_bf16(from);
-            for (int64_t i = WIDTH; i < whole; i += WIDTH) best = larger(best, load_bf16(from + i));
+            vf best = get(from);
+            for (int64_t i = WIDTH; i < whole; i += WIDTH) best = larger(best, get(from + i));
             most = largest(best);
         }
         for (int64_t i = whole; i < dim; i++) {
@@ -155,10 +181,15 @@ PHIFORGE_EXPORT void KERNEL(row_logs)(const uint16_t* x, int64_t rows, int64_t d
             most = v > most ? v : most;
         }
         vf total = {}, weighed = {};
-        for (int64_t i = 0; i < whole; i += WIDTH) {
-            vf v = load_bf16(from + i) - splat(most), e = exp(v);
-            total = total + e;
-            weighed = fma(e, v, weighed);
+        for (int64_t i = 0; i < whole;) {  // in blocks, as long sums lose digits
+            vf part = {}, of_part = {};
+            for (int64_t end = i + 64 * WIDTH < whole ? i + 64 * WIDTH : whole; i < end; i += WIDTH) {
+                vf v = get(from + i) - splat(most), e = exp(v);
+                part = part + e;
+                of_part = fma(e, v, of_part);
+            }
+            total = total + part;
+            weighed = weighed + of_part;
         }
         float z = sum(total), mean = sum(weighed);
         for (int64_t i = whole; i < dim; i++) {
@@ -173,19 +204,19 @@ PHIFORGE_EXPORT void KERNEL(row_logs)(const uint16_t* x, int64_t rows, int64_t d
 
 // x becomes p (of_all - of_entropy (log p + entropy)), p = exp(x - log z), without the second part where `of_entropies` is null;
 // and the label's own of_label more, before anything is rounded.
-PHIFORGE_EXPORT void KERNEL(row_slopes)(uint16_t* x, int64_t rows, int64_t dim, const int64_t* labels, const float* logs,
+PHIFORGE_EXPORT void KERNEL(row_slopes)(void* x, int64_t rows, int64_t dim, const int64_t* labels, const float* logs,
                                         const float* entropies, const float* of_labels, const float* of_all,
-                                        const float* of_entropies, int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
-        uint16_t* at = x + row * dim;
+                                        const float* of_entropies, int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
+        auto* values = at(x, row * dim, of);
         vf log = splat(logs[row]), all = splat(of_all[row]);
         vf entropy = splat(of_entropies ? entropies[row] : 0), steep = splat(of_entropies ? -of_entropies[row] : 0);
         auto slope = [=](vf value) {
             vf v = value - log;
             return exp(v) * (of_entropies ? fma(steep, v + entropy, all) : all);
         };
-        vf own = slope(read(at + labels[row], 1)) + splat(of_labels[row]);
-        for (int64_t i = 0; i < dim; i += WIDTH) write(at + i, slope(read(at + i, dim - i)), dim - i);
-        write(at + labels[row], own, 1);
+        vf own = slope(read(values + labels[row], 1)) + splat(of_labels[row]);
+        for (int64_t i = 0; i < dim; i += WIDTH) write(values + i, slope(read(values + i, dim - i)), dim - i);
+        write(values + labels[row], own, 1);
     });
 }

@@ -1,4 +1,4 @@
-// What training in bf16 does between its products (training.cpp): gradients.py, head.py and frozen.py pass the arguments one by one.
+// What training does between its products (training.cpp): gradients.py, head.py and frozen.py pass the arguments one by one.
 #pragma once
 
 #include <stdint.h>
@@ -17,21 +17,22 @@ struct PackedCall {
 };
 
 #define PHIFORGE_TRAINING_KERNELS(K)                                                                                       \
-    K(round_rows, (const uint16_t* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads))               \
+    K(round_rows, (const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads))                   \
     K(add_scaled, (const int32_t* product, int64_t rows, int64_t dim, const float* row_scales, const float* column_scales, \
-                   uint16_t* out, int64_t threads))                                                                        \
-    K(gate, (const uint16_t* x, int64_t rows, int64_t dim, uint16_t* out, int64_t threads))                                \
-    K(gate_slope, (const uint16_t* x, const uint16_t* slope, int64_t rows, int64_t dim, uint16_t* of_x, uint16_t* gated,   \
-                   int64_t threads))                                                                                       \
-    K(norm, (const uint16_t* x, const uint16_t* weight, int64_t rows, int64_t dim, double eps, uint16_t* out,              \
-             float* factors, int64_t threads))                                                                             \
-    K(norm_slope, (const uint16_t* x, const uint16_t* weight, const float* factors, const uint16_t* slope, int64_t rows,   \
-                   int64_t dim, uint16_t* of_x, int64_t threads))                                                          \
-    K(turn, (const uint16_t* x, const uint16_t* cos, const uint16_t* sin, int64_t rows, int64_t stride, int64_t heads,     \
-             int64_t dim, int64_t half, int64_t back, uint16_t* out, int64_t out_stride, int64_t threads))                 \
-    K(row_logs, (const uint16_t* x, int64_t rows, int64_t dim, float* logs, float* entropies, int64_t threads))            \
-    K(row_slopes, (uint16_t* x, int64_t rows, int64_t dim, const int64_t* labels, const float* logs,                       \
+                   void* out, int64_t threads))                                                                            \
+    K(gate, (const void* x, int64_t rows, int64_t dim, void* out, int64_t narrow, int64_t threads))                        \
+    K(gate_slope, (const void* x, const void* slope, int64_t rows, int64_t dim, void* of_x, void* gated,                   \
+                   int64_t narrow, int64_t threads))                                                                       \
+    K(norm, (const void* x, const void* weight, int64_t rows, int64_t dim, double eps, void* out, float* factors,          \
+             int64_t narrow, int64_t threads))                                                                             \
+    K(norm_slope, (const void* x, const void* weight, const float* factors, const void* slope, int64_t rows,               \
+                   int64_t dim, void* of_x, int64_t narrow, int64_t threads))                                              \
+    K(turn, (const void* x, const void* cos, const void* sin, int64_t rows, int64_t stride, int64_t heads, int64_t dim,    \
+             int64_t half, int64_t back, void* out, int64_t out_stride, int64_t narrow, int64_t threads))                  \
+    K(row_logs, (const void* x, int64_t rows, int64_t dim, float* logs, float* entropies, int64_t narrow,                  \
+                 int64_t threads))                                                                                         \
+    K(row_slopes, (void* x, int64_t rows, int64_t dim, const int64_t* labels, const float* logs,                           \
                    const float* entropies, const float* of_labels, const float* of_all, const float* of_entropies,         \
-                   int64_t threads))                                                                                       \
+                   int64_t narrow, int64_t threads))                                                                       \
     K(packed_attend, (const PackedCall* call))                                                                             \
     K(packed_attend_slope, (const PackedCall* call))

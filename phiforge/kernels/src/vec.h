@@ -83,6 +83,16 @@ inline void store_bf16(uint16_t* p, vf v) {
     __builtin_memcpy(p, &narrow, sizeof narrow);
 }
 
+// bf16 as a type of its own, and WIDTH values of it or of fp32.
+struct Bf16 {
+    uint16_t bits;
+};
+
+inline vf get(const float* p) { return load(p); }
+inline vf get(const Bf16* p) { return load_bf16(&p->bits); }
+inline void put(float* p, vf v) { store(p, v); }
+inline void put(Bf16* p, vf v) { store_bf16(&p->bits, v); }
+
 // WIDTH floats from fp16.
 inline vf load_f16(const uint16_t* p) {
 #if defined(PHIFORGE_SIMDE)  // which lacks the wide conversion
