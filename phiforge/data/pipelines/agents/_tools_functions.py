@@ -219,7 +219,7 @@ FUNCTIONS = (
         {"amounts": P(Several(Int(13, 900), 2, 4), "amounts", "Amounts in grams."), "from_servings": P(Int(2, 8), "servings of the recipe", "Servings that the recipe makes."), "to_servings": P(Int(2, 30), "servings wanted", "Servings that are wanted.")}, {},
         "scale the amounts {amounts} grams from {from_servings} servings to {to_servings} servings", "A recipe for {from_servings} takes {amounts} grams: what are the amounts for {to_servings}?"),
     # --- units
-    _asked("convert_length", "units", "Convert a length from one unit to another.",
+    _asked("length_in", "units", "Convert a length from one unit to another.",
         {"value": P(MEASURE, "value", "The number."), "from": P(LENGTH_UNIT, "unit it is in", "Unit to convert from."), "to": P(LENGTH_UNIT, "unit wanted", "Unit to convert to.")}, {"round": P(ROUND, "rounding", "Whether to round.", ("{round}.",))},
         "How many {to} are {value} {from}?", "convert {value} {from} to {to}", "express {value} {from} in {to}"),
     _asked("convert_temperature", "units", "Convert a temperature to another scale.",
