@@ -7,15 +7,6 @@ namespace {
 
 constexpr float SMALLEST = 0x1p-100f;  // a group whose largest value is below counts as zeros: 127 / it could overflow
 
-// Adds WIDTH values from p, of which `left` exist, to the largest magnitude so far. As integers, the bits of magnitudes
-// sort like the values, with infinity and then NaN above all.
-inline vf load_some(const float* p, int64_t left) {
-    if (left >= WIDTH) return load(p);
-    float some[WIDTH] = {};
-    for (int64_t i = 0; i < left; i++) some[i] = p[i];
-    return load(some);
-}
-
 // WIDTH integers stored as Q, which holds them. (GCC narrows vectors one lane at a time.)
 template <class Q>
 inline void store_narrow(Q* to, vi v) {
@@ -36,9 +27,9 @@ inline void store_narrow(Q* to, vi v) {
 // becomes the sum of q.
 template <class Q>
 inline float quantise(const float* x, int64_t k, int64_t padded, Q* q, int32_t* total) {
-    vi largest_bits = {};
+    vi largest_bits = {};  // as integers, the bits of magnitudes sort like the values, infinity and then NaN above all
     for (int64_t i = 0; i < k; i += WIDTH) {
-        vi bits = (vi)load_some(x + i, k - i) & 0x7fffffff;
+        vi bits = (vi)read(x + i, k - i) & 0x7fffffff;
         largest_bits = bits > largest_bits ? bits : largest_bits;
     }
     int32_t most = 0;

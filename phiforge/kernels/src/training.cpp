@@ -7,15 +7,7 @@
 
 namespace {
 
-// WIDTH values from p, of which `left` exist; and back.
-template <class E>
-inline vf read(const E* p, int64_t left) {
-    if (left >= WIDTH) return get(p);
-    E some[WIDTH] = {};
-    for (int64_t i = 0; i < left; i++) some[i] = p[i];
-    return get(some);
-}
-
+// WIDTH values to p, of which `left` exist.
 template <class E>
 inline void write(E* p, vf v, int64_t left) {
     if (left >= WIDTH) return put(p, v);

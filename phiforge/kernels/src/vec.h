@@ -93,6 +93,15 @@ inline vf get(const Bf16* p) { return load_bf16(&p->bits); }
 inline void put(float* p, vf v) { store(p, v); }
 inline void put(Bf16* p, vf v) { store_bf16(&p->bits, v); }
 
+// WIDTH values from p, of which `left` exist; zeros for the rest.
+template <class E>
+inline vf read(const E* p, int64_t left) {
+    if (left >= WIDTH) return get(p);
+    E some[WIDTH] = {};
+    for (int64_t i = 0; i < left; i++) some[i] = p[i];
+    return get(some);
+}
+
 // WIDTH floats from fp16.
 inline vf load_f16(const uint16_t* p) {
 #if defined(PHIFORGE_SIMDE)  // which lacks the wide conversion
