@@ -149,7 +149,7 @@ def read_jsonl(path: str | os.PathLike[str], kind: type[R]) -> Iterator[R]:
             try:
                 yield decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise ValueError(f"{path}, line {number}: not a {kind.__name__}: {error}") from None
+                raise ValueError(f"{path}, line {number}: not a valid {kind.__name__}: {error}") from None
 
 
 def write_parquet(
@@ -204,7 +204,7 @@ def read_parquet(path: str | os.PathLike[str], kind: type[R]) -> Iterator[R]:
                         row[name] = msgspec.json.decode(row[name])
                 yield msgspec.convert(row, kind)
             except msgspec.DecodeError as error:
-                raise ValueError(f"{path}, row {number}: not a {kind.__name__}: {error}") from None
+                raise ValueError(f"{path}, row {number}: not a valid {kind.__name__}: {error}") from None
 
 
 def _arrow() -> tuple[Any, Any]:

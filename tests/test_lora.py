@@ -204,7 +204,7 @@ def test_what_cannot_be_is_refused_by_name_and_changes_nothing(network: Factory)
         merge(model, wide)
     with pytest.raises(ValueError, match="no linear layer is called 'lm_head'"):
         new_adapter(PHI3, modules=("q_proj", "lm_head"))
-    with pytest.raises(ValueError, match="rank of 1 at least, not 0"):
+    with pytest.raises(ValueError, match="rank = 0 must be 1 or more"):
         new_adapter(PHI3, rank=0)
     assert adapters.names == ("a",)
     assert torch.equal(model.layers[0].mlp.down_proj(torch.ones(2, PHI3.d_ff)), whole)

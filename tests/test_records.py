@@ -118,14 +118,14 @@ def test_a_bad_line_is_named(tmp_path: Path, line: bytes, why: str) -> None:
     file.write_bytes(GOOD + b"\n  \n" + line + b"\n" + GOOD)
     reader = read_jsonl(file, Verdict)
     assert next(reader) == Verdict(True, 1.0)
-    with pytest.raises(ValueError, match=rf"verdicts\.jsonl, line 4: not a Verdict: .*({why})"):
+    with pytest.raises(ValueError, match=rf"verdicts\.jsonl, line 4: not a valid Verdict: .*({why})"):
         next(reader)
 
 
 def test_nesting_without_end_is_a_bad_line_too(tmp_path: Path) -> None:
     file = tmp_path / "p.jsonl"
     file.write_bytes(b'{"id":"p","messages":[],"metadata":{"a":' + b"[" * 100_000)
-    with pytest.raises(ValueError, match=r"p\.jsonl, line 1: not a Problem"):
+    with pytest.raises(ValueError, match=r"p\.jsonl, line 1: not a valid Problem"):
         list(read_jsonl(file, Problem))
 
 
@@ -141,7 +141,7 @@ def test_another_record_type_is_refused(tmp_path: Path, kind: type[Any]) -> None
     write_jsonl(tmp_path / "x.jsonl", [samples[kind]])
     write_parquet(tmp_path / "x.parquet", [samples[kind]], kind)
     for other in samples.keys() - {kind}:
-        with pytest.raises(ValueError, match=rf"x\.jsonl, line 1: not a {other.__name__}"):
+        with pytest.raises(ValueError, match=rf"x\.jsonl, line 1: not a valid {other.__name__}"):
             list(read_jsonl(tmp_path / "x.jsonl", other))
         with pytest.raises(ValueError, match=rf"x\.parquet: holds records of {kind.__name__}, not {other.__name__}"):
             list(read_parquet(tmp_path / "x.parquet", other))
@@ -156,7 +156,7 @@ def test_a_bad_parquet_row_is_named(tmp_path: Path) -> None:
     pq.write_table(rows.set_column(2, "reason", [["fine", None]]), file)  # as another engine may rewrite it
     reader = read_parquet(file, Verdict)
     assert next(reader).reason == "fine"
-    with pytest.raises(ValueError, match=r"x\.parquet, row 1: not a Verdict: Expected `str`, got `null`"):
+    with pytest.raises(ValueError, match=r"x\.parquet, row 1: not a valid Verdict: Expected `str`, got `null`"):
         next(reader)
 
 

@@ -116,7 +116,12 @@ def test_an_adapter_is_learnt_and_the_network_stays(
     [
         ({"kind": "sleep"}, "Invalid value 'sleep' - at `$.stage[0].kind`"),
         ({"learning_rate": 3}, "unknown field `learning_rate`"),
-        ({"epochs": 0}, "stage 'sft': epochs = 0.0 must be above 0"),
+        ({"epochs": 0}, "Expected `float` > 0.0 - at `$.stage[0].epochs`"),
+        ({"held_out": 1}, "< 1.0 - at `$.stage[0].held_out`"),
+        ({"optimizer": {"lr": -1e-3}}, "Expected `float` > 0.0 - at `$.stage[0].optimizer.lr`"),
+        ({"optimizer": {"warmup": 2.0}}, "Expected `float` <= 1.0 - at `$.stage[0].optimizer.warmup`"),
+        ({"lora": {"rank": 0}}, "Expected `int` >= 1 - at `$.stage[0].lora.rank`"),
+        ({"lora": {"modules": ["nothing"]}}, "no linear layer is called 'nothing'"),
         ({"length": 4000}, "length = 4000 must be at least 2 and at most `micro`"),
         ({"batch": 64}, "micro = 128 must be at most `batch`"),
         ({"precision": "int8"}, 'precision = "int8" must be another: int8 is for weights that stay, beside a lora'),

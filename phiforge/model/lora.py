@@ -172,7 +172,7 @@ def new_adapter(
         if name not in known:
             raise ValueError(f"no linear layer is called {name!r}; an adapter may update {', '.join(known)}")
     if rank < 1 or not modules:
-        raise ValueError(f"an adapter has a rank of 1 at least, not {rank}, and updates something, not {modules}")
+        raise ValueError(f"rank = {rank} must be 1 or more" if modules else "modules names no layer for an adapter")
     scale = scaling(rank, alpha, rslora)
     updates: dict[str, LowRank] = {}
     for layer in range(config.n_layers):

@@ -27,8 +27,9 @@ from phiforge.train import distributed
 from phiforge.train.asking import Account, Asked, Notes, account, answers, go_through
 from phiforge.train.batches import Batch, Document, hidden, plan
 from phiforge.train.divergence import Teach, distillation
+from phiforge.train.limits import Count, NotNegative
 from phiforge.train.loop import Stage
-from phiforge.train.loss import _pieces as pieces
+from phiforge.train.loss import pieces
 from phiforge.train.rewards import Judge, by_verifier, judged, repetition
 from phiforge.train.rollouts import seed_of
 
@@ -39,11 +40,11 @@ class Sampled(Struct, frozen=True, forbid_unknown_fields=True):
     """`n` answers to a problem, of which the first `keep` right ones that differ are kept. `temperature` None is what the
     teacher's makers recommend."""
 
-    n: int = 4
-    keep: int = 2
-    longest: int = 2048
-    temperature: float | None = None
-    at_once: int = 16
+    n: Count = 4
+    keep: Count = 2
+    longest: Count = 2048
+    temperature: NotNegative | None = None
+    at_once: Count = 16
     seed: int = 0
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phiforge.train.loss import _pieces as pieces
+from phiforge.train.loss import pieces
 
 Teach = Callable[[slice], tuple[Tensor | None, Tensor]]
 """`teach(piece)`: the teacher's log-probabilities at temperature 1 of those tokens: of all words (None, [t, V]), or of its

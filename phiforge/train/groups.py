@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from phiforge.records import Problem
+from phiforge.train.limits import Count, NotNegative, Share
 from phiforge.train.rewards import Judge, Reward, Rollout, judged
 from phiforge.train.rollouts import Answer, Sampler, Wanted, seed_of
 
@@ -34,16 +35,16 @@ class Rebalance(Struct, frozen=True, forbid_unknown_fields=True):
     """Prompts whose answers are right more often than `easiest` are dropped; those without a right answer are sampled again,
     up to `most` answers; then all right answers count, and as many wrong ones, drawn at random."""
 
-    easiest: float = 0.5
-    most: int = 32
+    easiest: Share = 0.5
+    most: Count = 32
 
 
 class Selection(Struct, frozen=True, forbid_unknown_fields=True):
     """Prompts are kept whose answers, of `rounds` rounds, have lengths that vary by `spread` of their mean at most (standard
     deviation over mean)."""
 
-    rounds: int = 2
-    spread: float = 0.5
+    rounds: Count = 2
+    spread: NotNegative = 0.5
 
 
 class Group(Struct, frozen=True):

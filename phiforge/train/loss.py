@@ -42,7 +42,8 @@ def with_entropy(hidden: Tensor, head: Tensor, labels: Tensor) -> tuple[Tensor, 
     return _LogProbabilities.apply(hidden, head, labels, True)
 
 
-def _pieces(n: int, vocabulary: int) -> list[slice]:
+def pieces(n: int, vocabulary: int) -> list[slice]:
+    """Of `n` tokens, those whose logits may exist at once."""
     rows = max(1, min(PIECE_ROWS, PIECE_BYTES // (4 * vocabulary)))
     return [slice(start, min(n, start + rows)) for start in range(0, n, rows)]
 
@@ -74,7 +75,7 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor, weights: Tensor, z: float) -> Tensor:
         gradients = _Gradients(hidden, head, hidden.requires_grad, head.requires_grad)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        for piece in _pieces(len(hidden), len(head)):
+        for piece in pieces(len(hidden), len(head)):
             logits = hidden[piece] @ head.T
             label, weight = labels[piece], weights[piece]
             log_z, _ = logs_of(logits)
@@ -102,7 +103,7 @@ class _LogProbabilities(torch.autograd.Function):
         found = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         log_z = torch.empty_like(found)
         entropies = torch.empty_like(found) if entropy else None
-        for piece in _pieces(len(hidden), len(head)):
+        for piece in pieces(len(hidden), len(head)):
             logits = hidden[piece] @ head.T
             log_z[piece], of_piece = logs_of(logits, entropy)
             if entropies is not None and of_piece is not None:
@@ -119,7 +120,7 @@ class _LogProbabilities(torch.autograd.Function):
         if of_entropy is not None and not of_entropy.any():
             of_entropy = None
         gradients = _Gradients(hidden, head, *ctx.needs_input_grad[:2])
-        for piece in _pieces(len(hidden), len(head)):
+        for piece in pieces(len(hidden), len(head)):
             logits = hidden[piece] @ head.T
             more = (None, None) if of_entropy is None else (entropies[piece], of_entropy[piece])
             gradients.add(

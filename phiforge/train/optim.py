@@ -11,6 +11,7 @@ from msgspec import Struct
 from torch import Tensor, nn
 
 from phiforge.train import distributed
+from phiforge.train.limits import BelowOne, NotNegative, Positive, Share
 
 Schedule = Literal["constant", "linear", "cosine", "wsd"]
 
@@ -18,15 +19,15 @@ Schedule = Literal["constant", "linear", "cosine", "wsd"]
 class Optimizer(Struct, frozen=True, forbid_unknown_fields=True):
     """How weights move. `warmup` and `decay` are shares of all steps; `floor` is the share of `lr` the schedule ends at."""
 
-    lr: float = 3e-4
-    betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-8
-    weight_decay: float = 0.1
-    clip: float = 1.0  # of the gradient's norm; 0 clips nothing
+    lr: Positive = 3e-4
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.95)
+    eps: Positive = 1e-8
+    weight_decay: NotNegative = 0.1
+    clip: NotNegative = 1.0  # of the gradient's norm; 0 clips nothing
     schedule: Schedule = "cosine"
-    warmup: float = 0.02
-    decay: float = 0.2  # of wsd: the last share of the steps
-    floor: float = 0.1
+    warmup: Share = 0.02
+    decay: Share = 0.2  # of wsd: the last share of the steps
+    floor: Share = 0.1
     muon: bool = False  # for the matrices of the layers (Jordan et al. 2024); all else stays with AdamW
 
 
@@ -49,7 +50,7 @@ def share(settings: Optimizer, step: int, steps: int) -> float:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum made orthogonal by five Newton-Schulz steps (Jordan et al. 2024), in the weights' own precision.
+    """BelowOne made orthogonal by five Newton-Schulz steps (Jordan et al. 2024), in the weights' own precision.
 
     Updates are scaled to the size that AdamW's have, so that both can share a learning rate (Liu et al. 2025). Of weights that
     are spread over processes, each process makes every so-many-th whole matrix orthogonal, and all get their parts of it.

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from phiforge.chat.format import ChatFormat
 from phiforge.engine.request import Sampling
@@ -25,6 +26,7 @@ from phiforge.records import Message, Problem, Provenance, read_jsonl, write_jso
 from phiforge.train.asking import Account, Asked, Notes, account, answers, go_through
 from phiforge.train.dpo import Pair
 from phiforge.train.judging import Compared, compare
+from phiforge.train.limits import Count, NotNegative, Positive
 from phiforge.train.rewards import Judge, by_verifier, repetition
 from phiforge.train.rewards import judged as verified
 from phiforge.train.rollouts import seed_of
@@ -74,12 +76,12 @@ class Rolled(Struct, frozen=True, forbid_unknown_fields=True):
     """`n` answers to a problem, of which at most `pairs` are made. A right answer is paired with the wrong one of the likeliest
     length, which is at most `ratio` times as long or as short; answers that repeat themselves or did not end are left out."""
 
-    n: int = 8
-    pairs: int = 2
-    longest: int = 2048
-    temperature: float = 0.8
-    ratio: float = 3.0
-    at_once: int = 16
+    n: Annotated[int, Meta(ge=2)] = 8
+    pairs: Count = 2
+    longest: Count = 2048
+    temperature: Positive = 0.8
+    ratio: Annotated[float, Meta(ge=1)] = 3.0
+    at_once: Count = 16
     seed: int = 0
 
 
@@ -141,15 +143,15 @@ def _rolled(
 class Refusals(Struct, frozen=True, forbid_unknown_fields=True):
     """`n` answers to a question say how often a model knows it. `said` are the refusals, one of which is drawn."""
 
-    n: int = 8
-    longest: int = 128
-    temperature: float = 0.8
+    n: Count = 8
+    longest: Count = 128
+    temperature: Positive = 0.8
     said: tuple[str, ...] = (
         "I don't know the answer to that.",
         "I'm not sure, so I'd rather not guess.",
         "That is something I don't know.",
     )
-    at_once: int = 32
+    at_once: Count = 32
     seed: int = 0
 
 
@@ -204,12 +206,12 @@ class Judged(Struct, frozen=True, forbid_unknown_fields=True):
     """Of a problem's answers at most `comparisons` pairs are weighed. Preferred is the answer with the higher accuracy, or the
     higher overall grade (the mean of accuracy, style and detail), by `least` at least and in both orders of showing them."""
 
-    by: str = "overall"
-    comparisons: int = 2
-    least: float = 0.5
-    longest: int = 1024
-    judge_longest: int = 768
-    at_once: int = 8
+    by: Literal["overall", "accuracy"] = "overall"
+    comparisons: Count = 2
+    least: NotNegative = 0.5
+    longest: Count = 1024
+    judge_longest: Count = 768
+    at_once: Count = 8
     seed: int = 0
 
 
@@ -227,8 +229,6 @@ def judged(
     What the two orders do not agree on is a tie, and is dropped, as is what the judge said that cannot be read.
     """
     how = how or Judged()
-    if how.by not in ("overall", "accuracy"):
-        raise ValueError(f"by = {how.by!r} must be 'overall' or 'accuracy'")
     if sum(each.n for each in candidates) < 2:
         raise ValueError("two candidates or more are needed to prefer one of them")
 

@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from phiforge.chat import dialects
@@ -34,6 +34,7 @@ from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.store.models import find
 from phiforge.train import distil, groups, grpo, pivotal
 from phiforge.train import pairs as pairing
+from phiforge.train.limits import BelowOne, Count, Positive, Share
 from phiforge.train.optim import Optimizer
 from phiforge.train.precision import Precision
 from phiforge.train.pretrain import nano
@@ -73,7 +74,7 @@ class Start(Struct, frozen=True, forbid_unknown_fields=True):
 class Vocabulary(Struct, frozen=True, forbid_unknown_fields=True):
     """A tokenizer that is learnt from the texts of `data`."""
 
-    size: int
+    size: Count
     data: list[str]
 
 
@@ -99,15 +100,15 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True):
     """Problems that a model answers greedily before and after every stage: the first ones of `data` that no stage learns."""
 
     data: str
-    problems: int = 200
-    longest: int = 256  # tokens of an answer
+    problems: Count = 200
+    longest: Count = 256  # tokens of an answer
 
 
 class Lora(Struct, frozen=True, forbid_unknown_fields=True):
     """An adapter's shape. `modules` are names of linear layers, fused or split; `dora` learns the rows' magnitudes, too."""
 
-    rank: int = 16
-    alpha: float = 32
+    rank: Count = 16
+    alpha: Positive = 32
     modules: tuple[str, ...] = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
     rslora: bool = False
     dora: bool = False
@@ -144,13 +145,13 @@ class Reading(Stage, frozen=True, forbid_unknown_fields=True, kw_only=True):
     the share of documents that is only measured on, every `every` steps.
     """
 
-    epochs: float = 1
+    epochs: Positive = 1
     mix: dict[str, float] = {}
     tokens: int = 0
     batch: int = 8192
     length: int = 1024
-    held_out: float = 0.01
-    every: int = 50
+    held_out: BelowOne = 0.01
+    every: Count = 50
 
     @property
     def sources(self) -> list[str]:
@@ -170,7 +171,7 @@ class Midtrain(Reading, tag="midtrain", frozen=True, forbid_unknown_fields=True,
 
     context: int
     rope_theta: float
-    long: float = 0.3
+    long: Share = 0.3
     lengths: list[int] = []
     z: float = 1e-4
 
@@ -189,9 +190,9 @@ class Distil(Reading, tag="distil", frozen=True, forbid_unknown_fields=True, kw_
     problems: int = 0  # of the data, for answers; 0 for all
     learn: Literal["answers", "chances"] = "answers"
     sampled: distil.Sampled = distil.Sampled()
-    share: float = 0.9
-    temperature: float = 1.0
-    top_k: int = 0
+    share: Share = 0.9
+    temperature: Positive = 1.0
+    top_k: Annotated[int, Meta(ge=0)] = 0
 
 
 class Dpo(Stage, tag="dpo", frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -200,10 +201,10 @@ class Dpo(Stage, tag="dpo", frozen=True, forbid_unknown_fields=True, kw_only=Tru
     model hardly knows. Pairs longer than `length` together are left out; `first` keeps the beginnings of answers."""
 
     pairs: Literal["pivotal", "rollouts", "judged", "refusals"] = "pivotal"
-    problems: int = 100
-    beta: float = 0.1
-    first: int = 0
-    epochs: float = 1
+    problems: Count = 100
+    beta: Positive = 0.1
+    first: Annotated[int, Meta(ge=0)] = 0
+    epochs: Positive = 1
     batch: int = 8192
     length: int = 2048
     search: pivotal.Settings = pivotal.Settings()
@@ -218,10 +219,10 @@ class Grpo(Stage, tag="grpo", frozen=True, forbid_unknown_fields=True, kw_only=T
     """`steps` of answers in groups, paid by `reward`: "plain", "reasoning_plus" (its lengths scaled by `scale`), or a file that
     has the function. `select` keeps the problems whose answers have uniform lengths."""
 
-    steps: int
+    steps: Count
     settings: grpo.Settings = grpo.Settings()
     reward: str = "plain"
-    scale: float = 1.0
+    scale: Positive = 1.0
     select: groups.Selection | None = None
 
 
@@ -310,8 +311,6 @@ def _check_stage(stage: AnyStage) -> None:
     ]
     if isinstance(stage, Reading):
         rules += [
-            ("epochs", stage.epochs > 0, "above 0"),
-            ("held_out", 0 <= stage.held_out < 1, "from 0 to below 1"),
             ("length", 2 <= stage.length <= stage.micro, "at least 2 and at most `micro`"),
             ("micro", stage.micro <= stage.batch, "at most `batch`"),
             ("mix", bool(stage.mix) != bool(stage.data), "given, or else `data`, not both"),
@@ -328,11 +327,9 @@ def _check_stage(stage: AnyStage) -> None:
     if isinstance(stage, Dpo):
         rules += [
             ("length", stage.length <= stage.micro, "at most `micro`"),
-            ("problems", stage.problems > 0, "above 0"),
         ]
     if isinstance(stage, Midtrain):
         rules += [
-            ("long", 0 <= stage.long <= 1, "from 0 to 1"),
             ("length", stage.length <= stage.context, "at most the context"),
         ]
     for name, ok, expected in rules:
