@@ -337,6 +337,9 @@ def test_a_mixture_of_hard_and_easy_batches_is_no_spike(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.begin()
     last = [0.1] * 25 + [0.6] * 5
-    loop._sound(run, 30, [], 0.7, 1.0, last, loop.SPIKE)
-    with pytest.raises(loop.Diverged, match=r"the loss is 1.000, after 0.100"):
-        loop._sound(run, 30, [], 1.0, 1.0, last, loop.SPIKE)
+    for hard in (0.7, 1.2):
+        loop._sound(run, 30, [], hard, 1.0, last, loop.SPIKE)
+    with pytest.raises(loop.Diverged, match=r"the loss is 3.000, after 0.100"):
+        loop._sound(run, 30, [], 3.0, 1.0, last, loop.SPIKE)
+    with pytest.raises(loop.Diverged, match=r"the loss is 3.200, after 1.000"):  # where batches are alike
+        loop._sound(run, 30, [], 3.2, 1.0, [0.9, 1.0, 1.1] * 10, loop.SPIKE)

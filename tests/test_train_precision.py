@@ -201,18 +201,15 @@ def test_int8_is_taken_where_it_pays(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (losses(tmp_path / "asked") == losses(tmp_path / "exact")) == (not pays)
 
 
-def test_int8_learns_as_fp32_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("adapter", "lr"), [(True, 3e-3), (False, 1e-3)])
+def test_int8_learns_as_fp32_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adapter: bool, lr: float
+) -> None:
     monkeypatch.setattr(loop, "int8_pays", lambda _: True)
-    whole = run(tmp_path / "whole", adapter=True, precision="int8")
-    run(tmp_path / "exact", adapter=True, precision="float32")
+    whole = run(tmp_path / "whole", adapter=adapter, precision="int8", lr=lr)
+    run(tmp_path / "exact", adapter=adapter, precision="float32", lr=lr)
     for ours, exact in zip(losses(tmp_path / "whole"), losses(tmp_path / "exact"), strict=True):
         assert abs(ours - exact) < 0.02 * exact
     with pytest.raises(Interrupted):
-        run(tmp_path / "parts", adapter=True, precision="int8", stop=7)
-    assert same(run(tmp_path / "parts", adapter=True, precision="int8"), whole)
-
-
-def test_int8_is_for_adapters_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "int8_pays", lambda _: True)
-    with pytest.raises(ValueError, match="int8 is for weights that stay"):
-        run(tmp_path, precision="int8")
+        run(tmp_path / "parts", adapter=adapter, precision="int8", lr=lr, stop=7)
+    assert same(run(tmp_path / "parts", adapter=adapter, precision="int8", lr=lr), whole)

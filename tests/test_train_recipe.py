@@ -124,7 +124,6 @@ def test_an_adapter_is_learnt_and_the_network_stays(
         ({"lora": {"modules": ["nothing"]}}, "no linear layer is called 'nothing'"),
         ({"length": 4000}, "length = 4000 must be at least 2 and at most `micro`"),
         ({"batch": 64}, "micro = 128 must be at most `batch`"),
-        ({"precision": "int8"}, 'precision = "int8" must be another: int8 is for weights that stay, beside a lora'),
         ({"data": ["nowhere"]}, "stage 'sft': there is no [data.nowhere]; there are rows"),
         ({"mix": {"rows": 1.0}}, "given, or else `data`, not both"),
         ({"data": [], "mix": {"rows": 0.5}, "tokens": 9}, "shares that add up to 1"),

@@ -23,7 +23,7 @@ from torch import Tensor
 from phiforge.engine.batch import Batch
 from phiforge.engine.guide import Guide, masks
 from phiforge.engine.request import Event, Failed, Request, Score, Scored
-from phiforge.engine.sampler import choose
+from phiforge.engine.sampler import Told, choose, weigh
 from phiforge.engine.scheduler import MAX_SAMPLES, Scheduler, Span
 from phiforge.engine.sequence import Prompt, Sequence
 from phiforge.engine.speculate import MOST, Drafter
@@ -275,10 +275,12 @@ class Engine:
             logits = logits[torch.tensor(index, device=logits.device)]
         guides = [guide for sequence, _ in turns for guide in sequence.guides()]
         mask = masks(guides, self.device) if any(guide is not None for guide in guides) else None
-        chosen = choose(logits, [s.row(ahead) for s, count in turns for ahead in range(count)], mask).tolist()
+        chosen = choose(logits, [s.row(ahead) for s, count in turns for ahead in range(count)], mask)
+        told = weigh(logits, chosen, [s.sampling for s, count in turns for _ in range(count)])
+        tokens = list(zip(chosen.tolist(), told, strict=True))
         at = 0
         for sequence, count in turns:
-            self._take(sequence, chosen[at : at + count], logits[at : at + count])
+            self._take(sequence, tokens[at : at + count])
             at += count
         if self.speculate and len(self._scheduler.running) <= DRAFTING:
             for sequence, _ in turns:
@@ -296,16 +298,13 @@ class Engine:
             self._pool.copy(*zip(*copies, strict=True))
         return [parent, *children]
 
-    def _take(self, sequence: Sequence, ids: list[int], logits: Tensor) -> None:
+    def _take(self, sequence: Sequence, tokens: list[tuple[int, Told]]) -> None:
         """Give a sequence its next token, and those after it as far as its draft foresaw them."""
         draft, sequence.draft = sequence.draft, []
         right, ended = 0, False
-        for id, z in zip(ids, logits, strict=True):
-            k = sequence.sampling.logprobs
-            if k is not None and sequence.sampling.logprobs_of == "sampled" and sequence.sampling.temperature:
-                z = z / sequence.sampling.temperature
+        for id, told in tokens:
             try:
-                events = sequence.take(id, *(_logprobs(z, id, k) if k is not None else (None, ())))
+                events = sequence.take(id, *told)
             except ValueError as error:  # a grammar that gave up
                 self._fail(sequence, error)
                 return
@@ -370,9 +369,3 @@ class Engine:
         self._scheduler.remove(sequence)
         for index in range(sequence.index, sequence.index + sequence.fan_out):
             self._events.append(Failed(sequence.request.id, index, error))
-
-
-def _logprobs(logits: Tensor, id: int, k: int) -> tuple[float, tuple[tuple[int, float], ...]]:
-    logprobs = logits.float().log_softmax(dim=-1)
-    values, ids = logprobs.topk(k)
-    return float(logprobs[id]), tuple(zip(ids.tolist(), values.tolist(), strict=True))

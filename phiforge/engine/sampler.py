@@ -12,10 +12,14 @@ import torch
 from torch import Tensor
 
 from phiforge.engine.request import Sampling
+from phiforge.kernels.head import logs_of
 from phiforge.kernels.select import mask_, top
 
 # Rows with a filter look at this many candidates first; only those whose filter reaches further are sorted whole.
 CANDIDATES = 256
+
+Told = tuple[float | None, tuple[tuple[int, float], ...]]
+"""A chosen id's log-probability and the likeliest ids with theirs, where a request asks for them."""
 
 
 @dataclass(slots=True)
@@ -126,6 +130,28 @@ def _invert(probabilities: Tensor, u: Tensor) -> Tensor:
     cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
     index = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)[:, 0]
     return index.clamp_(max=probabilities.shape[-1] - 1)
+
+
+def weigh(logits: Tensor, ids: Tensor, samplings: list[Sampling]) -> list[Told]:
+    """Of rows of logits [R, V], the log-probability of `ids` [R] and of the likeliest ids, where they are asked for."""
+    found: list[Told] = [(None, ())] * len(samplings)
+    wanted: dict[int, list[int]] = {}
+    for i, sampling in enumerate(samplings):
+        if sampling.logprobs is not None:
+            wanted.setdefault(sampling.logprobs, []).append(i)
+    for k, rows in wanted.items():
+        z = (logits if len(rows) == len(logits) else logits[rows]).float()
+        temperatures = [
+            each.temperature if each.logprobs_of == "sampled" else 0.0 for each in (samplings[i] for i in rows)
+        ]
+        z = z / torch.tensor([[each or 1.0] for each in temperatures], device=z.device)
+        total, _ = logs_of(z)
+        own = (z.gather(-1, ids[rows, None])[:, 0] - total).tolist()
+        values, likeliest = z.topk(k)
+        values = (values - total[:, None]).tolist()
+        for i, mine, *others in zip(rows, own, likeliest.tolist(), values, strict=True):
+            found[i] = mine, tuple(zip(*others, strict=True))
+    return found
 
 
 def uniform(seed: int, sample: int, step: int) -> float:

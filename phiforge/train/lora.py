@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from phiforge.model.lora import Adapter, LowRank, check
 from phiforge.model.phi3 import Linear, Phi3
-from phiforge.train.frozen import Rounded, adapted
+from phiforge.train.switchback import Rounded, Switched
 
 
 class Adapted(nn.Module):
@@ -20,6 +22,8 @@ class Adapted(nn.Module):
     factor: Tensor
     covered: Tensor
 
+    base: Linear | Switched
+
     def __init__(self, base: Linear, update: LowRank) -> None:
         super().__init__()
         self.base = base
@@ -28,10 +32,10 @@ class Adapted(nn.Module):
         self.register_buffer("factor", update.factor(), persistent=False)
         self.register_buffer("covered", update.covered(), persistent=False)
         self.blocks = update.blocks
-        self.rounded: Rounded | None = None  # what takes part in products, where the network works in int8
 
     def forward(self, x: Tensor) -> Tensor:
-        y = adapted(x, self.rounded or self.base.weight, self.a, (self.b * self.factor).to(x.dtype))
+        weight = self.base.rounded if isinstance(self.base, Switched) else self.base.weight
+        y = adapted(x, weight, self.a, (self.b * self.factor).to(x.dtype))
         gain = self.gain()
         return y if gain is None else y * gain.to(x.dtype)
 
@@ -54,6 +58,33 @@ class Adapted(nn.Module):
         return LowRank(self.a.detach().clone(), self.b.detach().clone(), self.blocks, magnitude)
 
 
+def adapted(x: Tensor, weight: Tensor | Rounded, a: Tensor, b: Tensor) -> Tensor:
+    """x W^T + (x a^T) b^T, [..., k] -> [..., n], with gradients for x, a and b. A `Rounded` weight wants everything else in
+    bf16."""
+    return _Adapted.apply(x.flatten(0, -2), weight, a, b).view(*x.shape[:-1], len(b))
+
+
+class _Adapted(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor | Rounded, a: Tensor, b: Tensor) -> Tensor:
+        low = x @ a.T
+        ctx.weight = weight
+        ctx.save_for_backward(x, low, a, b)
+        return weight.add_forward(x, low @ b.T) if isinstance(weight, Rounded) else (x @ weight.T).addmm_(low, b.T)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        x, low, a, b = ctx.saved_tensors
+        slope, weight = slope.contiguous(), ctx.weight
+        steep = slope @ b
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            rounded = isinstance(weight, Rounded)
+            of_x = weight.add_backward(slope, steep @ a) if rounded else (slope @ weight).addmm_(steep, a)
+        return of_x, None, steep.T @ x, slope.T @ low
+
+
 def attach(model: Phi3, adapter: Adapter, *, dora: bool = False) -> Phi3:
     """Freeze the network and put the adapter's updates beside its layers, in place. `dora` learns magnitudes, too, which begin as
     those of the rows as they are, where the adapter has none yet. Raises ValueError where it does not fit."""
@@ -74,21 +105,12 @@ def detach(model: Phi3, adapter: Adapter) -> Adapter:
     """Take the updates off again: the adapter as it has been learnt, and the network as it was."""
     learnt: dict[str, LowRank] = {}
     for name in adapter.updates:
-        adapted = model.get_submodule(name)
-        if not isinstance(adapted, Adapted):
+        found = model.get_submodule(name)
+        if not isinstance(found, Adapted):
             raise ValueError(f"{name} carries no update")
-        learnt[name] = adapted.update()
-        _replace(model, name, adapted.base)
+        learnt[name] = found.update()
+        _replace(model, name, found.base)
     return Adapter(adapter.rank, adapter.alpha, adapter.rslora, learnt)
-
-
-def round_frozen(network: Phi3) -> None:
-    """Let the frozen weights of a bf16 network with updates take part in products as int8. Raises ValueError without updates."""
-    layers = [module for module in network.modules() if isinstance(module, Adapted)]
-    if not layers:
-        raise ValueError("int8 is for weights that stay: give the stage a lora, or another precision")
-    for layer in layers:
-        layer.rounded = Rounded(layer.base.weight.detach())
 
 
 def _replace(model: Phi3, name: str, module: nn.Module) -> None:

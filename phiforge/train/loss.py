@@ -2,7 +2,7 @@
 
 With 200,000 words in the vocabulary, the logits of 4,096 tokens are 3 GB and their gradient as much again. Here a piece of
 the tokens at a time goes through the head; its gradient is taken on the spot, and only what the network needs is kept.
-Where the slopes are known only on the way back, logits are computed once more there.
+Where the slopes are known only on the way back, logits that are many are computed once more there.
 
     T tokens, d width of the network, V vocabulary
 """
@@ -17,6 +17,8 @@ from torch import Tensor
 from phiforge.kernels.head import logs_of, slopes_of
 
 PIECE_BYTES = 48 << 20  # of logits at a time
+KEPT_BYTES = 256 << 20  # of logits that are kept for the way back, at most
+AT_ONCE = 1 << 20  # elements of the head's gradient
 PIECE_ROWS = 512  # at most: more rows don't make the product faster
 
 
@@ -42,30 +44,38 @@ def with_entropy(hidden: Tensor, head: Tensor, labels: Tensor) -> tuple[Tensor, 
     return _LogProbabilities.apply(hidden, head, labels, True)
 
 
-def pieces(n: int, vocabulary: int) -> list[slice]:
+def pieces(n: int, vocabulary: int, itemsize: int = 4) -> list[slice]:
     """Of `n` tokens, those whose logits may exist at once."""
-    rows = max(1, min(PIECE_ROWS, PIECE_BYTES // (4 * vocabulary)))
+    rows = max(1, min(PIECE_ROWS, PIECE_BYTES // (itemsize * vocabulary)))
     return [slice(start, min(n, start + rows)) for start in range(0, n, rows)]
 
 
 class _Gradients:
-    """Those of hidden states and head, piece by piece; each where it is needed."""
+    """Those of hidden states and head, piece by piece; each where it is needed. The head's is in fp32 where it is a sum of
+    several."""
 
     def __init__(self, hidden: Tensor, head: Tensor, needs_hidden: bool, needs_head: bool) -> None:
-        self.states, self.weight = hidden, head
+        self.states, self.weight, self.needs_head = hidden, head, needs_head
+        self.pieces = pieces(len(hidden), len(head), head.itemsize)
         self.of_hidden = torch.empty_like(hidden) if needs_hidden else None
-        self.of_head = torch.zeros_like(head, dtype=torch.float32) if needs_head else None
+        several = needs_head and len(self.pieces) != 1
+        self.of_head = torch.zeros_like(head, dtype=torch.float32) if several else None
 
     def add(self, piece: slice, slope: Tensor) -> None:
         """`slope` is the gradient of the piece's logits, in the head's dtype."""
+        states = self.states[piece]
         if self.of_hidden is not None:
             torch.mm(slope, self.weight, out=self.of_hidden[piece])
-        if self.of_head is None:
+        if not self.needs_head:
             return
-        if slope.dtype == self.of_head.dtype:
-            self.of_head.addmm_(slope.T, self.states[piece])
+        if self.of_head is None:
+            self.of_head = slope.T @ states
+        elif self.of_head.dtype == slope.dtype:
+            self.of_head.addmm_(slope.T, states)
         else:
-            self.of_head.add_(slope.T @ self.states[piece])
+            words = max(1, AT_ONCE // states.shape[-1])  # so that a product is added while it is in the cache
+            for total, some in zip(self.of_head.split(words), slope.split(words, dim=-1), strict=True):
+                total.add_(some.T @ states)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -75,7 +85,7 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor, weights: Tensor, z: float) -> Tensor:
         gradients = _Gradients(hidden, head, hidden.requires_grad, head.requires_grad)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        for piece in pieces(len(hidden), len(head)):
+        for piece in gradients.pieces:
             logits = hidden[piece] @ head.T
             label, weight = labels[piece], weights[piece]
             log_z, _ = logs_of(logits)
@@ -102,9 +112,13 @@ class _LogProbabilities(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, head: Tensor, labels: Tensor, entropy: bool) -> tuple[Tensor, Tensor | None]:
         found = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         log_z = torch.empty_like(found)
+        keep = any(ctx.needs_input_grad) and len(hidden) * len(head) * head.itemsize <= KEPT_BYTES
+        ctx.kept = []
         entropies = torch.empty_like(found) if entropy else None
-        for piece in pieces(len(hidden), len(head)):
+        for piece in pieces(len(hidden), len(head), head.itemsize):
             logits = hidden[piece] @ head.T
+            if keep:
+                ctx.kept.append(logits)
             log_z[piece], of_piece = logs_of(logits, entropy)
             if entropies is not None and of_piece is not None:
                 entropies[piece] = of_piece
@@ -120,8 +134,9 @@ class _LogProbabilities(torch.autograd.Function):
         if of_entropy is not None and not of_entropy.any():
             of_entropy = None
         gradients = _Gradients(hidden, head, *ctx.needs_input_grad[:2])
-        for piece in pieces(len(hidden), len(head)):
-            logits = hidden[piece] @ head.T
+        kept, ctx.kept = ctx.kept[::-1], []
+        for piece in gradients.pieces:
+            logits = kept.pop() if kept else hidden[piece] @ head.T
             more = (None, None) if of_entropy is None else (entropies[piece], of_entropy[piece])
             gradients.add(
                 piece, slopes_of(logits, labels[piece], log_z[piece], of_label[piece], -of_label[piece], *more)

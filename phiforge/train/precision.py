@@ -4,8 +4,8 @@ In bf16 the loss is taken of a working copy whose weights, activations and produ
 its weights are what the optimiser moves, and every micro-batch's gradients are added to it in fp32 as soon as they are there.
 Mean squares, softmaxes and the cross-entropy are taken in fp32 either way.
 
-Beside an adapter, the weights that stay may be int8 in their products (frozen.py), which is for whoever asks for it, and has a
-processor that is fast at it: it is as exact as the int8 that the network will be served in, but no more.
+The layers' products may be by int8 instead (switchback.py), which is for whoever asks for it, and has a processor that is fast at
+it: it is as exact as the int8 that the network will be served in, but no more.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from phiforge.model.phi3 import Phi3
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
 PAYS = 0.8  # bf16 is taken where a layer's step takes less than this share of fp32's time
+AT_ONCE = 1 << 20  # elements: more of them do not stay in the cache
 ROWS, WIDE = 1024, 2048  # tokens of the measured step; a quarter of them for networks wider than this
 
 
@@ -59,7 +60,12 @@ class Lowered:
 
 def _pass_on(master: Tensor, low: Tensor) -> None:
     assert low.grad is not None
-    master.grad = low.grad.to(master.dtype) if master.grad is None else master.grad.add_(low.grad)
+    if master.grad is None:
+        master.grad = low.grad.to(master.dtype)
+    else:  # some rows at a time: torch first makes a wider copy of what it adds
+        rows = max(1, AT_ONCE // low[0].numel())
+        for total, part in zip(master.grad.split(rows), low.grad.split(rows), strict=True):
+            total.add_(part)
     low.grad = None
 
 

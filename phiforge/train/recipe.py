@@ -305,10 +305,7 @@ def check(recipe: Recipe) -> None:
 
 
 def _check_stage(stage: AnyStage) -> None:
-    beside = stage.precision != "int8" or stage.lora is not None
-    rules: list[tuple[str, bool, str]] = [
-        ("precision", beside, "another: int8 is for weights that stay, beside a lora")
-    ]
+    rules: list[tuple[str, bool, str]] = []
     if isinstance(stage, Reading):
         rules += [
             ("length", 2 <= stage.length <= stage.micro, "at least 2 and at most `micro`"),

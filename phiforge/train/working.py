@@ -13,8 +13,8 @@ from torch.utils.checkpoint import checkpoint
 
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
-from phiforge.train.lora import round_frozen
 from phiforge.train.precision import Lowered, working_copy
+from phiforge.train.switchback import Switched, switch
 
 
 class Working:
@@ -26,7 +26,8 @@ class Working:
         odd = [name for name, p in model.named_parameters() if p.requires_grad and p.dtype != torch.float32]
         if odd:
             raise ValueError(f"{odd[0]} is to be trained, but not fp32: load the network with dtype=torch.float32")
-        self._lowered = None
+        self._lowered: Lowered | None = None
+        self._switched: list[Switched] = []
         self.device = model.embed_tokens.weight.device
         if dtype is torch.int8 and (distributed.size() > 1 or self.device.type != "cpu"):
             raise ValueError("int8 is for one process on a CPU: choose another precision")
@@ -38,7 +39,7 @@ class Working:
             self._lowered = Lowered(model, torch.bfloat16 if dtype is torch.int8 else dtype)
             self.network = self._lowered.network
             if dtype is torch.int8:
-                round_frozen(self.network)
+                self._switched = switch(self.network)
         else:
             self.network = working_copy(model) if recompute else model
         if recompute:
@@ -53,6 +54,8 @@ class Working:
         """The weights have been moved: take that over."""
         if self._lowered:
             self._lowered.refresh()
+        for layer in self._switched:
+            layer.refresh()
 
     def measured(self) -> None:
         """A pass without a backward has left whole weights behind."""

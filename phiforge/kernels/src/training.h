@@ -1,4 +1,4 @@
-// What training does between its products (training.cpp): gradients.py, head.py and frozen.py pass the arguments one by one.
+// What training does between its products (training.cpp): gradients.py, head.py and switchback.py pass the arguments one by one.
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-"""Products beside an update: the gradients are those that autograd finds, and int8 is near them."""
+"""Products by int8, and those beside an update: the gradients are those that autograd finds, or near them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from phiforge.train import frozen
-from phiforge.train.frozen import Rounded, adapted, round_rows
+from phiforge.model.config import PRESETS, shrink
+from phiforge.model.phi3 import Linear, Phi3
+from phiforge.train import switchback
+from phiforge.train.lora import adapted
+from phiforge.train.switchback import Rounded, Switched, round_rows, switch
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -51,7 +54,7 @@ def test_rounding_is_that_of_torch(shape: tuple[int, int], monkeypatch: pytest.M
     x = drawn(*shape).bfloat16()
     x[0] = 0
     found = round_rows(x)
-    monkeypatch.setattr(frozen, "kernel", lambda *_: None)
+    monkeypatch.setattr(switchback, "kernel", lambda *_: None)
     plain = round_rows(x)
     assert torch.equal(found[0], plain[0])
     torch.testing.assert_close(found[1], plain[1])
@@ -59,6 +62,35 @@ def test_rounding_is_that_of_torch(shape: tuple[int, int], monkeypatch: pytest.M
 
 def test_the_way_back_from_int8_is_that_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight, out = (drawn(*shape).bfloat16() for shape in ((20, 48), (34, 48), (20, 34)))
-    found = frozen._add_rounded(x, *round_rows(weight), out.clone())
-    monkeypatch.setattr(frozen, "kernel", lambda *_: None)
-    torch.testing.assert_close(found, frozen._add_rounded(x, *round_rows(weight), out.clone()), rtol=0.02, atol=0.05)
+    found = switchback._add_rounded(x, *round_rows(weight), out.clone())
+    monkeypatch.setattr(switchback, "kernel", lambda *_: None)
+    torch.testing.assert_close(
+        found, switchback._add_rounded(x, *round_rows(weight), out.clone()), rtol=0.02, atol=0.05
+    )
+
+
+def test_a_weight_that_moves_has_a_gradient_by_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight, slope = (
+        drawn(*shape, seed=i).bfloat16() for i, shape in enumerate([(4, 10, 64), (24, 64), (4, 10, 24)])
+    )
+    given = [each.requires_grad_() for each in (x.double(), weight.double())]
+    exact = given[0] @ given[1].T
+    exact.backward(slope.double())
+    layer, x = Switched(torch.nn.Parameter(weight)), x.requires_grad_()
+    y = layer(x)
+    y.backward(slope)
+    for ours, theirs in zip((y, x.grad, layer.weight.grad), (exact, given[0].grad, given[1].grad), strict=True):
+        assert ours is not None
+        assert theirs is not None
+        assert (ours.double() - theirs).norm() / theirs.norm() < 0.015
+    with torch.no_grad():
+        layer.weight.mul_(2)
+    layer.refresh()
+    torch.testing.assert_close(layer(x), 2 * y, rtol=0.02, atol=0.05)
+
+
+def test_all_layers_but_the_head_are_switched() -> None:
+    network = Phi3(shrink(PRESETS["phi-4-mini-instruct"], n_layers=3)).init_weights().bfloat16()
+    assert len(switch(network)) == 3 * 4
+    assert not any(type(module) is Linear for module in network.layers.modules())
+    assert type(network.lm_head) is Linear
