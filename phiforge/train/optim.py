@@ -50,7 +50,7 @@ def share(settings: Optimizer, step: int, steps: int) -> float:
 
 
 class Muon(torch.optim.Optimizer):
-    """BelowOne made orthogonal by five Newton-Schulz steps (Jordan et al. 2024), in the weights' own precision.
+    """Momentum made orthogonal by five Newton-Schulz steps (Jordan et al. 2024), in the weights' own precision.
 
     Updates are scaled to the size that AdamW's have, so that both can share a learning rate (Liu et al. 2025). Of weights that
     are spread over processes, each process makes every so-many-th whole matrix orthogonal, and all get their parts of it.
