@@ -13,9 +13,9 @@ from phiforge.chat.parse import Call, End, Event, MalformedCall, Parser, Said, T
 from phiforge.records import Message, ToolCall
 
 
-def events(*chunks: str, in_thought: bool = False) -> list[Event]:
+def events(*chunks: str, in_thought: bool = False, trim: bool = False) -> list[Event]:
     """All events of a turn that comes in `chunks`, neighbouring texts of one kind joined."""
-    parser = Parser(in_thought=in_thought)
+    parser = Parser(in_thought=in_thought, trim=trim)
     joined: list[Event] = []
     for event in [e for chunk in chunks for e in parser.feed(chunk)] + parser.finish():
         last = joined[-1] if joined else None
@@ -75,6 +75,14 @@ F = Call(ToolCall("f", {"x": [1, {"y": 'a]}"b'}], "z": []}))
 def test_events(text: str, expected: list[Event]) -> None:
     assert events(text) == expected
     assert events(*text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["<think>a</think>\n\n 12 3\n", "<think>a</think>12 3\n", "<think>a</think> \n12 3\n"]
+)
+def test_trimmed_of_white_space_between_thought_and_answer(text: str) -> None:
+    assert events(text, trim=True) == events(*text, trim=True) == [Thought("a"), Said("12 3\n"), END]
+    assert events("  12", trim=True) == [Said("  12"), END]
 
 
 @pytest.mark.parametrize(

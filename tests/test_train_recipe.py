@@ -92,6 +92,25 @@ def test_a_recipe_makes_a_model(
     assert "holds a run of another recipe" in capsys.readouterr().err
 
 
+def test_a_finished_run_goes_on_with_more_stages(
+    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = recipe()
+    assert main(["train", str(file), "--json"]) == 0
+    (first,) = msgspec.json.decode(capsys.readouterr().out)
+    keys = msgspec.toml.decode(file.read_bytes())
+    (tmp_path / "more.txt").write_text("All that is written here counts. " * 30)
+    keys["data"]["more"] = {"path": str(tmp_path / "more.txt")}
+    keys["stage"].append(keys["stage"][0] | {"name": "again", "data": ["more", "rows"], "held_out": 0.0})
+    file.write_bytes(msgspec.toml.encode(keys))
+    assert main(["train", str(file), "--json"]) == 0
+    one, two = msgspec.json.decode(capsys.readouterr().out)
+    assert (one, two["stage"]) == (first, "again")
+    assert two["documents"] > first["documents"]  # pieces of the text, too
+    assert main(["train", str(recipe()), "--json"]) == 1  # which has one stage only
+    assert "holds a run of another recipe" in capsys.readouterr().err
+
+
 def test_an_adapter_is_learnt_and_the_network_stays(
     recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

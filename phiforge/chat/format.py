@@ -102,9 +102,9 @@ class ChatFormat:
             return rendered
         return rendered._replace(mask=self._mask_by_prefixes(messages, offered, rendered.ids))
 
-    def parser(self, prompt: Rendered | None = None) -> Parser:
+    def parser(self, prompt: Rendered | None = None, *, trim: bool = False) -> Parser:
         """A streaming parser for the answer to `prompt`: it starts in a thought if the prompt has opened one."""
-        return Parser(in_thought=prompt is not None and prompt.text.rstrip().endswith("<think>"))
+        return Parser(in_thought=prompt is not None and prompt.text.rstrip().endswith("<think>"), trim=trim)
 
     # --- the checkpoint's template ---------------------------------------------------------------------------------
 

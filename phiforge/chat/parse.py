@@ -73,16 +73,19 @@ class Parser:
     """A streaming parser for one turn: text chunks into `feed`, events out, `finish` at the end.
 
     However the text is cut into chunks, the events are the same but for where text is cut. Text comes out at once,
-    except the shortest end that might begin a tag. `in_thought`: the prompt has already opened `<think>`.
+    except the shortest end that might begin a tag. `in_thought`: the prompt has already opened `<think>`. `trim` drops the
+    white space after a thought, as an answer under a grammar begins where the grammar does.
     """
 
-    def __init__(self, *, in_thought: bool = False) -> None:
+    def __init__(self, *, in_thought: bool = False, trim: bool = False) -> None:
+        self._trim = trim
         self._buffer = ""
         self._events: list[Event] = []
         self._depth = int(in_thought)  # of open <think> tags
         self._thought_told = False  # this thought has had an event
         self._before = ""  # the character of the thought before the buffer
         self._answering = False  # something visible has been said since the start, the last thought or the last call
+        self._trimming = False
         self._call: CallReader | None = None
 
     def feed(self, text: str) -> list[Event]:
@@ -129,8 +132,10 @@ class Parser:
 
     def _say(self, length: int) -> None:
         text, self._buffer = self._buffer[:length], self._buffer[length:]
+        if self._trimming:
+            text = text.lstrip()
         if text:
-            self._answering = self._answering or not text.isspace()
+            self._answering, self._trimming = self._answering or not text.isspace(), False
             self._events.append(Said(text))
 
     # --- thoughts --------------------------------------------------------------------------------------------------
@@ -157,7 +162,7 @@ class Parser:
             if not self._thought_told:
                 self._events.append(Thought(""))
             self._buffer = self._buffer[length:]
-            self._depth, self._answering = 0, False
+            self._depth, self._answering, self._trimming = 0, False, self._trim
         return True
 
     def _think(self, length: int) -> None:

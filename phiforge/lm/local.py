@@ -314,7 +314,7 @@ class LocalModel(LanguageModel):
         stop_ids = tuple(dict.fromkeys((*sampling.stop_ids, *self.format.stop_ids)))
         sampling = replace(sampling, stop_ids=stop_ids)
         request = Request(prompt=prompt.ids, n=n, sampling=sampling, adapter=options.adapter)
-        parsers = [self.format.parser(prompt) for _ in range(n)]
+        parsers = [self.format.parser(prompt, trim=sampling.grammar is not None) for _ in range(n)]
         counters = [self._thoughts.counter(begun=begun) for _ in range(n)]
         return Turn(self._driver.submit(request), parsers, counters, stop_ids, self.tokenizer)
 

@@ -177,7 +177,8 @@ class Midtrain(Reading, tag="midtrain", frozen=True, forbid_unknown_fields=True,
 
 
 class Sft(Reading, tag="sft", frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Chats, of which the assistant's words are learnt."""
+    """Chats, of which the assistant's words are learnt; and texts (`.txt`), of which every token is, in pieces of `length`: some
+    of those keep a model from unlearning what it reads well."""
 
 
 class Distil(Reading, tag="distil", frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,7 +6,8 @@
     <out>/<n>-<stage>/            metrics.jsonl, checkpoints/, at the end model/ (or adapter/) and stage.json
     <out>/report.html
 
-The same command again goes on where a stopped one was: what is there is not made twice. Under `torchrun`, all processes carry
+The same command again goes on where a stopped one was: what is there is not made twice. A recipe that has more stages than the
+one of the run goes on from its end. Under `torchrun`, all processes carry
 it out together, on one folder: the first makes, measures, reports and writes, and all of them train.
 """
 
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 import torch
+from msgspec import Struct
+from msgspec.structs import replace
 
 import phiforge
 from phiforge.chat import dialects
@@ -33,6 +36,14 @@ from phiforge.train.loop import Step
 from phiforge.train.measure import Result
 from phiforge.train.recipe import Data, Recipe
 from phiforge.train.work import Progress
+
+
+class _About(Struct, frozen=True):
+    """What run.json holds."""
+
+    recipe: Recipe
+    phiforge: str
+    torch: str
 
 
 def _silent(what: str, step: Step | None) -> None:
@@ -67,12 +78,27 @@ def _describe(out: Path, recipe: Recipe) -> None:
     """Write run.json: what is made, and by which versions."""
     file = out / "run.json"
     if file.exists():
-        if msgspec.json.decode(file.read_bytes())["recipe"] != msgspec.json.decode(msgspec.json.encode(recipe)):
+        there = _recipe_of(file)
+        if there == recipe:
+            return
+        begun = there and replace(
+            recipe, stage=recipe.stage[: len(there.stage)], data={name: recipe.data.get(name) for name in there.data}
+        )
+        if not there or begun != there:
             raise ValueError(f"{out} holds a run of another recipe: name another `out`, or delete it")
-        return
     out.mkdir(parents=True, exist_ok=True)
-    about = {"recipe": recipe, "phiforge": phiforge.__version__, "torch": str(torch.__version__)}
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
+    partial = file.with_suffix(".part")
+    partial.write_bytes(
+        msgspec.json.format(msgspec.json.encode(_About(recipe, phiforge.__version__, str(torch.__version__))))
+    )
+    partial.replace(file)
+
+
+def _recipe_of(file: Path) -> Recipe | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_About).recipe
+    except msgspec.MsgspecError:  # of a version that knew other keys
+        return None
 
 
 def make_data(recipe: Recipe, name: str, data: Data, progress: Progress) -> str | Environment:

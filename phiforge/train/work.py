@@ -23,7 +23,7 @@ from phiforge.records import Example, Problem, Verdict
 from phiforge.store.models import find
 from phiforge.train import distil, distributed, dpo, groups, grpo, midtrain, pairs, pivotal_run, pretrain, rewards, sft
 from phiforge.train.asking import Account
-from phiforge.train.batches import Document
+from phiforge.train.batches import Document, stream
 from phiforge.train.environments import Environment
 from phiforge.train.loop import Stage as Work
 from phiforge.train.loop import Step
@@ -64,9 +64,9 @@ class Works:
         """The stage as the loop takes it, and what the result says of its data. `model` is as the stage begins."""
         self.progress(f"{stage.title}: reading", None)
         if isinstance(stage, Sft):
-            return self._mixed(stage) if stage.mix else self._sft(stage, self._all_rows(stage))
+            return self._mixed(stage)
         if isinstance(stage, Distil):
-            return self._sft(stage, made) if stage.learn == "answers" else self._chances(stage, model, folder)
+            return self._answers(stage, made) if stage.learn == "answers" else self._chances(stage, model, folder)
         if isinstance(stage, Dpo):
             return self._dpo(stage, model, made, folder)
         if isinstance(stage, Grpo):
@@ -81,22 +81,32 @@ class Works:
             "tokens": stage.micro, "accumulate": accumulate, "seed": self.seed, "held_out_every": stage.every
         }  # fmt: skip
 
-    def _sft(self, stage: Reading, rows: Sequence[Example]) -> tuple[Work[Any], dict[str, Any]]:
+    def _answers(self, stage: Distil, rows: Sequence[Example]) -> tuple[Work[Any], dict[str, Any]]:
         learnt, kept, too_long = self._chats(stage, rows)
         work = sft.stage(learnt, epochs=stage.epochs, held_out=kept, **self._reading(stage))
         return work, {"documents": len(learnt), "too_long": too_long}
 
     def _mixed(self, stage: Sft) -> tuple[Work[Any], dict[str, Any]]:
-        """Chats of several sources in shares of the stage's tokens."""
+        """Chats and texts: all that the sources have, or in shares of the stage's tokens."""
         learnt: dict[str, list[Document]] = {}
         kept: list[Document] = []
-        too_long = 0
-        for name in stage.mix:
-            learnt[name], aside, long = self._chats(stage, self.rows(name))
-            kept, too_long = kept + aside, too_long + long
-        documents, entries = pretrain.mixed(learnt, stage.mix, stage.tokens, self.seed, lambda each: len(each.ids))
-        work = sft.stage(documents, epochs=1, held_out=kept, **self._reading(stage))
-        return work, {"documents": len(documents), "too_long": too_long, "ledger": entries}
+        about: dict[str, Any] = {"too_long": 0}
+        for name in stage.sources:
+            if self._is_text(name):
+                pieces = list(stream(pretrain.read(self._place(name), self.tokenizer), stage.length))
+                learnt[name], aside = _apart(pieces, stage.held_out)
+            else:
+                learnt[name], aside, too_long = self._chats(stage, self.rows(name))
+                about["too_long"] += too_long
+            kept += aside
+        documents = [each for name in stage.sources for each in learnt[name]]
+        if stage.mix:
+            documents, about["ledger"] = pretrain.mixed(
+                learnt, stage.mix, stage.tokens, self.seed, lambda each: len(each.ids)
+            )
+        epochs = 1 if stage.mix else stage.epochs
+        work = sft.stage(documents, epochs=epochs, held_out=kept, **self._reading(stage))
+        return work, {"documents": len(documents), **about}
 
     def _chats(self, stage: Reading, rows: Sequence[Example]) -> tuple[list[Document], list[Document], int]:
         """Rows as the model reads them: those to learn, those to measure on, and how many were too long."""
@@ -223,9 +233,10 @@ class Works:
         where = self.data[name]
         if isinstance(where, Environment):
             return where.problems
-        if any(file.suffix == ".txt" for file in mixture.files(where)):
-            return []
-        return [row.problem for row in self.rows(name)]
+        return [] if self._is_text(name) else [row.problem for row in self.rows(name)]
+
+    def _is_text(self, name: str) -> bool:
+        return any(file.suffix == ".txt" for file in mixture.files(self._place(name)))
 
     def _place(self, name: str) -> str:
         """Where a source's rows or texts are. Raises ValueError for an environment, which has problems alone."""

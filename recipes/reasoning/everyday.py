@@ -1,9 +1,12 @@
-"""What people ask for every day, and what nobody could know: requests of the data of phiforge-135m-reasoning."""
+"""What people ask for every day, how they want it written, and what nobody could know: requests of the data of
+phiforge-135m-reasoning."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from random import Random
+from typing import Any
 
 from phiforge.records import Example, Message, Problem, Provenance
 
@@ -64,6 +67,57 @@ UNKNOWN = ["What is the weather like in {} right now?|Paris;Lima;Oslo;Cairo;Toro
            "What will {} next year?|the lottery numbers be;bread cost;the weather be like in May|the future"]  # fmt: skip
 ADMIT = ["I don't know {}, and I would rather not guess.", "I have no way to know {}.", "I can't tell: I do not know {}.",
          "That I don't know. I have nothing that tells me about {}."]  # fmt: skip
+
+# How it should be written: a sentence and what checks it, `{}` for one of the choices.
+FORMS = ["Write a blog post about {}.", "Write a letter to a friend about {}.", "Explain {}.", "Write a riddle about {}.",
+         "Describe {} to a visitor.", "Write a song about {}.", "Write an advertisement for a museum of {}.",
+         "Tell a story in which {} matters.", "Summarise what is known about {}."]  # fmt: skip
+WISHES: list[tuple[str, str, str, list[Any]]] = [
+    ("Use at least {} words.|Your answer should have {} words or more.",
+     "length_constraints:number_words", "num_words", [40, 80, 150]),
+    ("Answer in fewer than {} words.|Keep it under {} words.", "length_constraints:number_words", "num_words", [40, 60, 100]),
+    ("Use at least {} sentences.|Write {} sentences or more.",
+     "length_constraints:number_sentences", "num_sentences", [3, 5, 8]),
+    ("Write fewer than {} sentences.", "length_constraints:number_sentences", "num_sentences", [4, 6]),
+    ("Do not use any commas.|Leave out all commas.|No commas, please.", "punctuation:no_comma", "", []),
+    ("Use only lower case letters.|Everything has to be in lower case.", "change_case:english_lowercase", "", []),
+    ("Use only capital letters.|Your whole answer should be in capitals.", "change_case:english_capital", "", []),
+    ("Put your whole answer in double quotation marks.", "startend:quotation", "", []),
+    ("Give it a title in double angular brackets, as in <<title>>.", "detectable_format:title", "", []),
+    ("Give exactly {} bullet points, each after '* '.|Use {} bullet points, marked by '* '.",
+     "detectable_format:number_bullet_lists", "num_bullets", [2, 3, 4, 5]),
+    ("Highlight at least {} parts with asterisks, *like this*.",
+     "detectable_format:number_highlighted_sections", "num_highlights", [1, 2, 3]),
+    ("Leave at least {} placeholders in square brackets, such as [name].",
+     "detectable_content:number_placeholders", "num_placeholders", [1, 2, 3]),
+    ("Use the word '{}'.|The word '{}' has to be in it.",
+     "keywords:existence", "keywords", [["weather"], ["friend"], ["simple"], ["travel"]]),
+    ("Do not use the word '{}'.|Avoid the word '{}'.",
+     "keywords:forbidden_words", "forbidden_words", [["very"], ["is"], ["nice"], ["people"]]),
+    ("End with exactly these words: {}",
+     "startend:end_checker", "end_phrase", ["That is all.", "Any questions?", "Have a good day!"]),
+    ("Add a postscript that begins with {}", "detectable_content:postscript", "postscript_marker", ["P.S.", "P.P.S"]),
+    ("Divide it into {} paragraphs by ***.", "length_constraints:number_paragraphs", "num_paragraphs", [2, 3]),
+    ("First repeat this request word for word, then answer it.", "combination:repeat_prompt", "prompt_to_repeat", []),
+]  # fmt: skip
+
+
+def wishes(n: int, seed: int = 0) -> Iterator[Problem]:
+    """Requests with one or two wishes about how the answer is written, of the kinds that IFEval checks, in our own words."""
+    random = Random(f"wishes {seed}")
+    for number in range(n):
+        asked = random.choice(FORMS).format(random.choice(TOPICS))
+        sentences, constraints = [], []
+        for forms, kind, name, choices in random.sample(WISHES, random.choice((1, 1, 2))):
+            chosen = random.choice(choices) if choices else asked
+            shown = chosen[0] if isinstance(chosen, list) else chosen
+            sentences.append(random.choice(forms.split("|")).format(shown))
+            constraint = {"kind": kind} | ({name: chosen} if name else {})
+            if kind in ("length_constraints:number_words", "length_constraints:number_sentences"):
+                constraint["relation"] = "less than" if "fewer" in forms else "at least"
+            constraints.append(constraint)
+        request = Message("user", " ".join([asked, *sentences]))
+        yield Problem(f"wishes {number}", [request], "", "instructions", {"constraints": constraints})
 
 
 def requests() -> list[str]:

@@ -10,6 +10,9 @@
     <out>/functions.jsonl    functions that compute, to be called even so
     <out>/unknown.jsonl      what it can't know, and says so
     <out>/chat.jsonl         what the start model says to everyday requests, to stay what it is
+    <out>/wishes.jsonl       its answers that kept to how they were asked to be written
+    <out>/tasks.jsonl        problems to answer in groups: GSM8K's, one in four of practice, and wishes that were kept to
+    <out>/text/*.txt         documentation, to go on reading well: half of docs_corpus, the other half is measured on
 
 Thoughts are written as short as they can be, one equation a line: on two cores every token counts, and small models learn more
 from equations than from sentences about them (docs/log.md).
@@ -20,14 +23,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import msgspec
-from everyday import requests, unknown
+from everyday import requests, unknown, wishes
 from msgspec.structs import replace
 
+from phiforge import verify
 from phiforge.data import mixture, seeds
 from phiforge.data import run as factory
 from phiforge.data.curate.benchmark import Item
@@ -39,17 +44,21 @@ from phiforge.evals import data as sets
 from phiforge.evals import task as tasks
 from phiforge.evals.protocol import question
 from phiforge.lm import open_model
+from phiforge.lm.base import LanguageModel
 from phiforge.lm.tools import CALCULATOR
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
 VARIED, PRACTICE, CALLS, FUNCTIONS = 20_000, 500, 1_500, 8_000  # rows; of each pipeline, but for the first
+WISHES = 500  # requests, of which each is answered six times
 SUMS = ["words.ages", "words.calendars", "words.clocks", "words.coins", "words.discounts", "words.interest", "words.inventory",
         "words.mixtures", "words.recipes", "words.savings", "words.sharing", "words.shopping", "words.travel", "words.work",
         "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "arithmetic.units",
         "logic.state", "logic.syllogisms", "logic.temporal", "logic.spatial", "logic.knights"]  # fmt: skip
 TOOLS = ["agents.single", "agents.irrelevant", "agents.missing", "agents.parallel"]
+TEXTS = ["inspect_ai.txt", "llm.txt", "torchtune.txt", "vega-lite.txt"]
 TESTS = ["bfcl", "humaneval", "ifeval", "math500", "mbpp", "mmlu"]
+BASE = Provenance("smollm2-135m-instruct", licence="apache-2.0")
 LONGEST = 1200  # characters of the tools of a row of `calls` or `functions`
 BOXED = (
     "\n\nPlease reason step by step, and put your final answer within \\boxed{}."  # how many ask, and one row in four
@@ -94,8 +103,14 @@ def main() -> None:
     for name, pipelines, n in (("calls", TOOLS, CALLS), ("functions", ["agents.functions"], FUNCTIONS)):
         rows = made(out / name, pipelines, n, level=1)
         save(f"{name}.jsonl", (row for row in rows if len(str(row.problem.metadata["tools"])) < LONGEST))
-    save("chat.jsonl", chat())
+    with open_model("smollm2-135m-instruct", dtype="int8") as base:
+        save("chat.jsonl", chat(base))
+        wished = save("wishes.jsonl", granted(base))
     save("unknown.jsonl", unknown())
+    save("tasks.jsonl", [*noted, *practice[::4], *{row.problem.id: row for row in wished}.values()])
+    (out / "text").mkdir(exist_ok=True)
+    for name in TEXTS:
+        shutil.copy(options.data / "docs_corpus" / name, out / "text")
     (out / "decontamination.json").write_bytes(msgspec.json.format(msgspec.json.encode(leaks.report)))
 
 
@@ -203,16 +218,27 @@ def short(row: Example) -> Example:
     return replace(row, response=replace(row.response, thinking="\n".join(tight)))
 
 
-def chat() -> Iterator[Example]:
+def chat(base: LanguageModel) -> Iterator[Example]:
     """Answers of the start model, as it is, to everyday requests."""
-    wanted = requests()
-    with open_model("smollm2-135m-instruct", dtype="int8") as lm:
-        plain = Sampling(temperature=0.7, top_p=0.9, max_tokens=400, seed=0)
-        answers = lm.chat_many([[Message("user", request)] for request in wanted], sampling=plain, n=3)
-    source = Provenance("smollm2-135m-instruct", licence="apache-2.0")
-    for n, (request, said) in enumerate(zip(wanted, answers, strict=True)):
-        for message in {each.text: each.message for each in said if each.finish_reason == "stop"}.values():
-            yield Example(Problem(f"chat {n}", [Message("user", request)]), message, source)
+    asked = [Problem(f"chat {n}", [Message("user", request)]) for n, request in enumerate(requests())]
+    for problem, message in said(base, asked, n=3):
+        yield Example(problem, message, BASE)
+
+
+def granted(base: LanguageModel) -> Iterator[Example]:
+    """Its answers that keep to what was wished of their form."""
+    for problem, message in said(base, list(wishes(WISHES)), n=6):
+        if verify.get(problem.verifier)(message.text, problem).correct:
+            yield Example(problem, message, BASE)
+
+
+def said(base: LanguageModel, asked: list[Problem], n: int) -> Iterator[tuple[Problem, Message]]:
+    """The different ones of `n` answers to each problem that come to an end."""
+    plain = Sampling(temperature=0.7, top_p=0.9, max_tokens=400, seed=0)
+    answers = base.chat_many([each.messages for each in asked], sampling=plain, n=n)
+    for problem, replies in zip(asked, answers, strict=True):
+        for message in {each.text: each.message for each in replies if each.finish_reason == "stop"}.values():
+            yield problem, message
 
 
 if __name__ == "__main__":
