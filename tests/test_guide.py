@@ -488,6 +488,19 @@ def test_first_the_tag_or_the_answer() -> None:
     assert say(guide(Grammar.regex("[xy]z"), thinking()), "\n<think>no xz</think>\n\nyz").finished
 
 
+@pytest.mark.parametrize(
+    ("likeliest", "thinks"), [("<th", True), ("<", True), ("\n\n", True), ("abc", False), ("</", False)]
+)
+def test_no_thought_where_the_model_would_not_have_thought(likeliest: str, thinks: bool) -> None:
+    g = guide(Grammar.regex("[xy]z"), thinking())
+    assert g.may_think
+    g.begin(TOKENS.index(likeliest.encode()))
+    assert g.may_think is thinks
+    assert (ord("<") in (allowed(g) or set())) is thinks
+    assert say(g, "xz").finished
+    assert not guide(None, thinking(hard=3)).may_think
+
+
 def test_a_special_tag_is_opened_by_its_token_only() -> None:
     ids = allowed(guide(Grammar.regex("x"), Thinking(open=(OTHER,), close=(START,))))
     assert ids is not None

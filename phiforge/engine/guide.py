@@ -4,7 +4,7 @@ A `Guide` belongs to one sample; the engine asks it for a mask before each token
 and no `Thinking`, the grammar applies from the first token. With `Thinking` it applies after the thought:
 
 - Before the thought, the opening tag, up to `GAP` blanks, and the grammar's own beginning are possible: the model thinks
-  first, or answers at once.
+  first, or answers at once. It answers at once where it would not have thought without the grammar (`begin`).
 - Inside, everything is allowed but what ends the sample, since the answer is still to come, and tokens that would run
   the closing tag into something that is not blank, since that must follow the grammar.
 - After the thought, up to `GAP` blanks may come before the grammar begins: models write line ends there. A blank that
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from phiforge.engine.grammar import Grammar, Grammars
+from phiforge.engine.grammar import BLANK, Grammar, Grammars
 from phiforge.engine.thinking import Thinking, Thought
 
 if TYPE_CHECKING:
@@ -112,6 +112,22 @@ class Guide:
     def closed_by_force(self) -> bool:
         """Whether a limit closed the thought."""
         return self._thought is not None and self._thought.closed_by_force
+
+    @property
+    def may_think(self) -> bool:
+        """Whether nothing has been said yet, and either a thought or the grammar may begin."""
+        thought = self._thought
+        return self._matcher is not None and thought is not None and thought.phase == "before" and not thought.tail
+
+    def begin(self, likeliest: int) -> None:
+        """Give up the thought if the token that is likeliest without the grammar would neither open it nor be a blank: else
+        the tag is taken for being likelier than the grammar's beginning, which the model may not have been told of."""
+        thought = self._thought
+        assert thought is not None
+        assert self._grammars is not None
+        text = self._grammars.text_of(likeliest).lstrip(BLANK)
+        if text and not text.startswith(thought.opening) and not thought.opening.startswith(text):
+            thought.phase = "answer"
 
     def mask(self) -> Tensor | None:
         """Which ids may come next: int32 [ceil(vocab_size / 32)], bit i of word w for id 32w + i. None: any."""
