@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from phiforge.kernels import select
-from phiforge.kernels.select import argmax, mask_, top
+from phiforge.kernels.select import argmax, draw, mask_, top
 
 
 @pytest.fixture(params=["native", "torch"])
@@ -128,3 +128,34 @@ def test_other_dtypes_and_gradients_go_through_torch() -> None:
     z.requires_grad_()
     top(z, 4)[2].sum().backward()
     assert z.grad is not None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_draw_falls_where_the_cumulative_softmax_passes_it(path: str, seed: int) -> None:
+    n, V = [(64, 5000), (7, 1000), (3, 49152), (2, 4096), (5, 257), (1, 200_064)][seed % 6]
+    z = rows(seed, n, V)
+    generator = torch.Generator().manual_seed(seed)
+    temperature = torch.empty(n, 1).uniform_(0.3, 1.7, generator=generator)
+    share = (z.double() / temperature).softmax(-1)
+    upto = share.cumsum(-1)
+    for u in (*torch.rand(20, n, 1, dtype=torch.float64, generator=generator), torch.zeros(n, 1).double()):
+        ids = draw(z, temperature, u)[:, None]
+        assert (share.gather(-1, ids) > 0).all()  # nothing that is forbidden
+        assert (upto.gather(-1, ids) >= u - 1e-6).all()
+        assert ((upto - share).gather(-1, ids) <= u + 1e-6).all()
+    last = draw(z, temperature, torch.full((n, 1), 1 - 2**-53, dtype=torch.float64))[:, None]
+    assert (share.gather(-1, last) > 0).all()
+    assert (upto.gather(-1, last) >= 1 - 1e-6).all()
+
+
+def test_draws_have_the_shares_of_their_ids(path: str) -> None:
+    z = torch.tensor([[0.0, -torch.inf, 1.0, 2.0, -torch.inf]])
+    u = (torch.arange(1000, dtype=torch.float64)[:, None] + 0.5) / 1000
+    ids = draw(z.expand(1000, 5), torch.full((1000, 1), 2.0), u)
+    counts = ids.bincount(minlength=5)
+    torch.testing.assert_close(counts / 1000, (z[0] / 2).softmax(-1), atol=2e-3, rtol=0)
+
+
+def test_a_row_that_forbids_all_has_some_draw(path: str) -> None:
+    z = torch.full((1, 100), -torch.inf)
+    assert 0 <= int(draw(z, torch.ones(1, 1), torch.full((1, 1), 0.5, dtype=torch.float64))) < 100

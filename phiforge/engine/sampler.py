@@ -13,7 +13,7 @@ from torch import Tensor
 
 from phiforge.engine.request import Sampling
 from phiforge.kernels.head import logs_of
-from phiforge.kernels.select import mask_, top
+from phiforge.kernels.select import draw, invert, mask_, top
 
 # Rows with a filter look at this many candidates first; only those whose filter reaches further are sorted whole.
 CANDIDATES = 256
@@ -52,11 +52,11 @@ def choose(logits: Tensor, rows: list[Row], mask: Tensor | None = None) -> Tenso
             chosen[index] = z.argmax(dim=-1)
             continue
         some = [rows[i] for i in members]
-        z = z / torch.tensor([[row.sampling.temperature] for row in some], device=z.device)
+        temperature = torch.tensor([[row.sampling.temperature] for row in some], device=z.device)
         u = torch.tensor(
             [[uniform(row.seed, row.sample, row.step)] for row in some], dtype=torch.float64, device=z.device
         )
-        chosen[index] = _invert(z.softmax(dim=-1), u) if path == "whole" else _filtered(z, some, u)
+        chosen[index] = draw(z, temperature, u) if path == "whole" else _filtered(z / temperature, some, u)
     return chosen
 
 
@@ -101,7 +101,7 @@ def _filtered(z: Tensor, rows: list[Row], u: Tensor) -> Tensor:
     floor = torch.tensor([[row.sampling.min_p] for row in rows], device=z.device)
 
     kept = _keep(values, total[:, None], k, p, floor)
-    chosen = ids.gather(-1, _invert(kept, u)[:, None])[:, 0]
+    chosen = ids.gather(-1, invert(kept, u)[:, None])[:, 0]
     # Sort all of a row whose last candidate is still kept, for it may keep more beyond, and of one whose top-k reaches
     # past the candidates, for its top-p counts the mass of all k.
     k = k[:, 0]
@@ -110,7 +110,7 @@ def _filtered(z: Tensor, rows: list[Row], u: Tensor) -> Tensor:
         kept = _keep(
             values, z[i : i + 1].logsumexp(dim=-1, keepdim=True), k[i : i + 1, None], p[i : i + 1], floor[i : i + 1]
         )
-        chosen[i] = ids[0, _invert(kept, u[i : i + 1])[0]]
+        chosen[i] = ids[0, invert(kept, u[i : i + 1])[0]]
     return chosen
 
 
@@ -125,13 +125,6 @@ def _keep(values: Tensor, total: Tensor, k: Tensor, p: Tensor, floor: Tensor) ->
     return probabilities * keep
 
 
-def _invert(probabilities: Tensor, u: Tensor) -> Tensor:
-    """The index where the cumulative share of each row passes u [rows, 1] in [0, 1)."""
-    cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
-    index = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)[:, 0]
-    return index.clamp_(max=probabilities.shape[-1] - 1)
-
-
 def weigh(logits: Tensor, ids: Tensor, samplings: list[Sampling]) -> list[Told]:
     """Of rows of logits [R, V], the log-probability of `ids` [R] and of the likeliest ids, where they are asked for."""
     found: list[Told] = [(None, ())] * len(samplings)
@@ -144,9 +137,14 @@ def weigh(logits: Tensor, ids: Tensor, samplings: list[Sampling]) -> list[Told]:
         temperatures = [
             each.temperature if each.logprobs_of == "sampled" else 0.0 for each in (samplings[i] for i in rows)
         ]
-        z = z / torch.tensor([[each or 1.0] for each in temperatures], device=z.device)
+        if any(each not in (0.0, 1.0) for each in temperatures):
+            z = z / torch.tensor([[each or 1.0] for each in temperatures], device=z.device)
         total, _ = logs_of(z)
         own = (z.gather(-1, ids[rows, None])[:, 0] - total).tolist()
+        if not k:
+            for i, mine in zip(rows, own, strict=True):
+                found[i] = mine, ()
+            continue
         values, likeliest = z.topk(k)
         values = (values - total[:, None]).tolist()
         for i, mine, *others in zip(rows, own, likeliest.tolist(), values, strict=True):

@@ -1,4 +1,4 @@
-"""What sampling asks of logits: the greatest candidates of each row, the sum over all, and a grammar's mask on them."""
+"""What sampling asks of logits: the greatest candidates of each row, the sum over all, one drawn, and a grammar's mask."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from phiforge.kernels.native import kernel
 
 @cache
 def _kernels() -> tuple[Callable[..., None], ...] | None:
-    best, first, mask = kernel("top", c_char_p), kernel("argmax", c_char_p), kernel("mask", c_char_p)
-    return (best, first, mask) if best and first and mask else None
+    found = [kernel(name, c_char_p) for name in ("top", "argmax", "mask", "draw")]
+    return tuple(each for each in found if each) if all(found) else None
 
 
-_TOP_CALL, _ARGMAX_CALL, _MASK_CALL = Struct("9q").pack, Struct("6q").pack, Struct("7q").pack  # attention.h
+_TOP_CALL, _ARGMAX_CALL, _MASK_CALL, _DRAW_CALL = (Struct(f"{n}q").pack for n in (9, 6, 7, 8))  # attention.h
 
 
 def top(logits: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -50,6 +50,26 @@ def argmax(logits: Tensor) -> Tensor:
         kernels[1](_ARGMAX_CALL(logits.data_ptr(), n, V, logits.stride(0), ids.data_ptr(), torch.get_num_threads()))
         return ids
     return logits.argmax(dim=-1)
+
+
+def draw(logits: Tensor, temperature: Tensor, u: Tensor) -> Tensor:
+    """The id of each row of [n, V] where the cumulative softmax of logits / temperature passes u: [n]. Both fp32 and fp64 [n, 1];
+    u in [0, 1), temperature above 0."""
+    kernels = _kernels()
+    if kernels and _plain(logits):
+        ids = torch.empty(len(logits), dtype=torch.long)
+        n, V = logits.shape
+        where = (temperature.data_ptr(), u.data_ptr(), ids.data_ptr())
+        kernels[3](_DRAW_CALL(logits.data_ptr(), n, V, logits.stride(0), *where, torch.get_num_threads()))
+        return ids
+    return invert((logits / temperature).softmax(dim=-1), u)
+
+
+def invert(probabilities: Tensor, u: Tensor) -> Tensor:
+    """The index where the cumulative share of each row passes u [n, 1] in [0, 1): [n]."""
+    cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
+    index = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)[:, 0]
+    return index.clamp_(max=probabilities.shape[-1] - 1)
 
 
 def mask_(logits: Tensor, bitmask: Tensor) -> Tensor:

@@ -65,6 +65,15 @@ struct ArgmaxCall {
     int64_t threads;
 };
 
+struct DrawCall {  // a draw [rows] in [0, 1) to the id where the cumulative softmax of z / temperature passes it
+    const float* z;
+    int64_t rows, width, stride;
+    const float* temperature;
+    const double* draw;
+    int64_t* ids;
+    int64_t threads;
+};
+
 struct MaskCall {  // bits [rows, width / 32], rows bits_stride apart
     float* z;
     int64_t rows, width, stride;
@@ -130,6 +139,7 @@ struct LayersCall {
     K(attend_qkv, (const QkvCall*))      \
     K(top, (const TopCall*))             \
     K(argmax, (const ArgmaxCall*))       \
+    K(draw, (const DrawCall*))           \
     K(mask, (const MaskCall*))           \
     K(rms_norm, (const NormCall*))       \
     K(silu_mul, (const GateCall*))       \

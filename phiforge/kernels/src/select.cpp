@@ -1,6 +1,7 @@
-// The greatest logits of each row, and the sum of the exponentials of all of them, in one pass over the row.
+// The greatest logits of each row, and the sum of the exponentials of all of them, in one pass over the row; and one drawn by
+// its share of that sum.
 //
-// The pass keeps the greatest of every group of logits. At least k logits are as great as the k-th greatest of those, so
+// The pass for the greatest keeps the greatest of every group of logits. At least k logits are as great as the k-th greatest of those, so
 // only groups that reach it are looked into, and what is found there is sorted.
 
 #include "exp.h"
@@ -80,8 +81,8 @@ struct Segment {
     float total;  // of exp(z - most)
 };
 
-// The sum of exp(z - most). Where `most` is not finite, 0 or NaN.
-float exponentials(const float* z, int64_t n, float most) {
+// The sum of exp((z - most) * steep). Where `most` is not finite, 0 or NaN.
+float exponentials(const float* z, int64_t n, float most, float steep = 1) {
     float rest = 0;
     if (most == NONE) {
         for (int64_t i = 0; i < n; i++) rest += z[i] == z[i] ? 0 : z[i];
@@ -90,8 +91,8 @@ float exponentials(const float* z, int64_t n, float most) {
     vf total[2] = {};
     int64_t i = 0;
     for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)
-        for (int c = 0; c < 2; c++) total[c] += power(load(z + i + c * WIDTH) - splat(most));
-    for (; i < n; i++) rest += power(splat(z[i] - most))[0];
+        for (int c = 0; c < 2; c++) total[c] += power((load(z + i + c * WIDTH) - splat(most)) * splat(steep));
+    for (; i < n; i++) rest += power(splat((z[i] - most) * steep))[0];
     return sum(total[0] + total[1]) + rest;
 }
 
@@ -184,6 +185,48 @@ PHIFORGE_EXPORT void KERNEL(argmax)(const ArgmaxCall* call) {
         }
         while (most > NONE && z_row[best] != most) best++;
         call->ids[row] = best;
+    });
+}
+
+// What a draw falls on. The segment is found by its sum, and the id within it by adding up again.
+PHIFORGE_EXPORT void KERNEL(draw)(const DrawCall* call) {
+    const int64_t width = call->width, segments = (width + SEGMENT - 1) / SEGMENT;
+    workspace.reserve(Workspace::padded(call->rows * segments * 8));
+    Segment* sums = workspace.take<Segment>(call->rows * segments);
+    parallel(call->threads, call->rows, [=](int64_t row) {
+        const float* z = call->z + row * call->stride;
+        const float steep = 1 / call->temperature[row];
+        Segment* parts = sums + row * segments;
+        float most = NONE;
+        for (int64_t s = 0; s < segments; s++) {
+            int64_t start = s * SEGMENT, n = start + SEGMENT < width ? SEGMENT : width - start;
+            float m = group_maximum(z + start, n);
+            parts[s] = {m, exponentials(z + start, n, m, steep)};
+            most = m > most ? m : most;
+        }
+        auto share = [=](int64_t s) {
+            if (parts[s].most == NONE) return 0.0;
+            return parts[s].total * ::exp((static_cast<double>(parts[s].most) - most) * steep);
+        };
+        double total = 0, below = 0;
+        for (int64_t s = 0; s < segments; s++) total += share(s);
+        const double wanted = call->draw[row] * total;
+        int64_t chosen = 0;
+        while (chosen + 1 < segments && !(below + share(chosen) > wanted)) below += share(chosen++);
+        while (chosen > 0 && share(chosen) == 0) chosen--;  // rounding has led beyond the last that has a share
+        const int64_t start = chosen * SEGMENT, n = start + SEGMENT < width ? SEGMENT : width - start;
+        const double scale = ::exp((static_cast<double>(parts[chosen].most) - most) * steep);
+        int64_t id = start;
+        for (int64_t i = 0; i < n && !(below > wanted); i += WIDTH) {
+            float each[WIDTH];
+            store(each, power((read(z + start + i, n - i) - splat(parts[chosen].most)) * splat(steep)));
+            for (int64_t c = 0; c < WIDTH && i + c < n && !(below > wanted); c++)
+                if (each[c] > 0) {
+                    below += each[c] * scale;
+                    id = start + i + c;
+                }
+        }
+        call->ids[row] = id;
     });
 }
 
