@@ -133,7 +133,7 @@ def test_an_adapter_is_learnt_and_the_network_stays(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"kind": "sleep"}, "Invalid value 'sleep' - at `$.stage[0].kind`"),
+        ({"kind": "sleep"}, "stage 1: kind = 'sleep': there are pretrain, midtrain, sft, distil, dpo, grpo"),
         ({"learning_rate": 3}, "unknown field `learning_rate`"),
         ({"epochs": 0}, "Expected `float` > 0.0 - at `$.stage[0].epochs`"),
         ({"held_out": 1}, "< 1.0 - at `$.stage[0].held_out`"),

@@ -77,15 +77,17 @@ def _show_plan(gpus: int, planned: list[Planned]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for name in ("stage", "weights", "context", "tokens", "steps", "batch", "peak lr", "GB a GPU", f"days on {gpus}"):
-        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=name == "stage")
     for each in planned:
         table.add_row(
             each.stage, _short(each.weights), f"{each.context:,}", _short(each.tokens), _short(each.steps),
-            _short(each.batch), f"{each.lr:.2g}", f"{each.memory / 1e9:,.0f}{'' if each.fits else ' (too much)'}",
-            "?" if each.days is None else f"{each.days:,.1f}" if each.days >= 0.1 else f"{each.days:.1g}",
+            _short(each.batch), f"{each.lr:.2g}", f"{_amount(each.memory / 1e9)}{'' if each.fits else ' (too much)'}",
+            "?" if each.days is None else _amount(each.days),
         )  # fmt: skip
     console = Console(soft_wrap=True)
     console.print(table)
+    if any(each.tokens is None for each in planned):
+        console.print("?: follows from data that isn't here yet, or was not counted (`tokens` of a source)")
     for each in planned:
         for entry in each.ledger:
             console.print(
@@ -93,6 +95,10 @@ def _show_plan(gpus: int, planned: list[Planned]) -> None:
                 f"{entry.epochs:.1f} times",
                 highlight=False,
             )
+
+
+def _amount(x: float) -> str:
+    return f"{x:,.0f}" if x >= 100 else f"{x:,.1f}" if x >= 1 else f"{x:.1g}"
 
 
 def _short(n: int | None) -> str:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -252,13 +252,24 @@ def read_recipe(path: str | os.PathLike[str], *, here: bool = True) -> Recipe:
     """Raises OSError for a missing file, ValueError naming the file and what is wrong in it; `here`: also if its model or data
     are not at hand."""
     try:
-        recipe = msgspec.toml.decode(Path(path).read_bytes(), type=Recipe)
+        text = Path(path).read_bytes()
+        _check_kinds(msgspec.toml.decode(text))
+        recipe = msgspec.toml.decode(text, type=Recipe)
         check(recipe)
         if here:
             check_here(recipe)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     return recipe
+
+
+def _check_kinds(keys: dict[str, Any]) -> None:
+    """Raises ValueError that names the kinds there are, which decoding does not."""
+    kinds = [str(each.__struct_config__.tag) for each in get_args(AnyStage)]
+    stages = keys.get("stage")
+    for number, stage in enumerate(stages if isinstance(stages, list) else ()):
+        if isinstance(stage, dict) and stage.get("kind") not in kinds:
+            raise ValueError(f"stage {number + 1}: kind = {stage.get('kind')!r}: there are {', '.join(kinds)}")
 
 
 def check(recipe: Recipe) -> None:
