@@ -276,6 +276,19 @@ def test_kill_9_changes_nothing(tmp_path: Path, times: int) -> None:
     assert same(run(tmp_path / "cut"), whole)
 
 
+def test_operations_are_six_a_weight_that_is_learnt_and_four_of_another() -> None:
+    model = network().requires_grad_(True)
+    head = model.lm_head.weight.numel()
+    tokens = 0 if model.config.tied_embeddings else model.embed_tokens.weight.numel()
+    matrices = sum(each.numel() for each in model.parameters() if each.dim() == 2) - tokens
+    assert loop.flops_a_token(model) == 6 * matrices
+    adapter = new_adapter(model.config, 2, 4)
+    attach(model, adapter)
+    learnt = sum(each.numel() for each in model.parameters() if each.requires_grad)
+    assert 0 < learnt < head
+    assert loop.flops_a_token(model) == 4 * matrices + 6 * learnt
+
+
 def test_the_nano_networks_grow_by_one_dial() -> None:
     sizes = [pretrain.nano(depth, 8192).parameter_count for depth in (2, 4, 8, 12)]
     assert sizes == sorted(sizes)

@@ -21,7 +21,6 @@ from typing import Any, Generic, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from phiforge.model.config import ModelConfig
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
 from phiforge.train.batches import placed
@@ -128,8 +127,8 @@ def train(
             losses = [*losses, loss][-REMEMBERED:]
             seconds = time.monotonic() - started
             tokens = sum(stage.tokens(batch) for batch in batches)
-            peak = matrix_speed(torch.bfloat16 if dtype is torch.int8 else dtype, work.device) * distributed.size()
-            used = flops_a_token(model.config) * tokens / seconds / peak
+            peak = matrix_speed(dtype, work.device) * distributed.size()
+            used = flops_a_token(model) * tokens / seconds / peak
             done = Step(step + 1, stage.steps, loss, lr, norm, tokens, seconds, used, more)
             last = done.step == stage.steps
             if stage.held_out and stage.held_out_every and (last or done.step % stage.held_out_every == 0):
@@ -268,10 +267,9 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def flops_a_token(config: ModelConfig) -> float:
-    """Operations of matrix products for one token, forward and backward: 6 a weight. Attention's own are left out."""
-    width = (config.n_heads + 2 * config.n_kv_heads) * config.head_dim
-    layer = (
-        config.d_model * width + config.n_heads * config.head_dim * config.d_model + 3 * config.d_model * config.d_ff
-    )
-    return 6.0 * (config.n_layers * layer + config.vocab_size * config.d_model)
+def flops_a_token(model: Phi3) -> float:
+    """Operations of matrix products for one token: forward, backward, and for the gradients of weights that are learnt, 2 a
+    weight each. Attention's own are left out."""
+    looked_up = () if model.config.tied_embeddings else (model.embed_tokens.weight,)
+    matrices = [w for w in model.parameters() if w.dim() == 2 and not any(w is each for each in looked_up)]
+    return sum((6.0 if weight.requires_grad else 4.0) * weight.numel() for weight in matrices)

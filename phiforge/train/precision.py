@@ -104,26 +104,21 @@ def _seconds(device: torch.device, config: ModelConfig) -> tuple[float, float]:
     return least[0], least[1]
 
 
-@cache
-def int8_pays(device: torch.device, size: int = 512) -> bool:
+def int8_pays(device: torch.device) -> bool:
     """Whether a product of int8 takes less time here than one of fp32. Without instructions for it, it takes forty times more."""
-    a, b = (torch.randint(-99, 99, (size, size), dtype=torch.int8, device=device) for _ in range(2))
-    torch._int_mm(a, b)
-    started = time.perf_counter()
-    torch._int_mm(a, b)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return 2 * size**3 / (time.perf_counter() - started) > matrix_speed(torch.float32, device)
+    return matrix_speed(torch.int8, device, 512) > matrix_speed(torch.float32, device)
 
 
 @cache
 def matrix_speed(dtype: torch.dtype, device: torch.device, size: int = 1024, seconds: float = 0.15) -> float:
-    """Operations a second of this machine's matrix product, the best of a few."""
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    """Operations a second of this machine's matrix product, the best of a few after the first, which may prepare."""
+    multiply = torch._int_mm if dtype is torch.int8 else torch.mm
+    a, b = (torch.randn(size, size, device=device).mul(30).to(dtype) for _ in range(2))
+    multiply(a, b)
     best, end = 0.0, time.monotonic() + seconds
     while time.monotonic() < end or not best:
         started = time.perf_counter()
-        torch.mm(a, b)
+        multiply(a, b)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         best = max(best, 2 * size**3 / (time.perf_counter() - started))
