@@ -3,20 +3,20 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-PROBLEM := A farmer has 12 cows. He buys 9 more cows. How many cows does the farmer have now?
+PROBLEM := Mira has 14 boxes with 6 pens each. She gives 20 pens away. How many pens are left?
 RIDDLE := Mira and Jonas sing in a choir. Mira is 34 years old and Jonas is 8 years younger. How old will Jonas be in 5 years?
 
 .PHONY: run test slow lint bench clean
 
 run: .venv/installed .venv/kernels
-	@$(BIN)/phiforge pull smollm2-135m-instruct
+	@$(BIN)/phiforge pull phiforge-135m-reasoning
 	@echo; echo "The problem: $(PROBLEM)"; echo
 	@$(BIN)/phiforge ask --votes 16 --seed 1 --max-tokens 120 "$(PROBLEM)"
-	@echo; echo "Now it learns to solve riddles about ages, from problems made here, in about 7 minutes"
+	@echo; echo "Now its base learns to solve riddles about ages, from problems made here, in about 7 minutes"
 	@echo "(what is done already is not done again; runs/ages has all of it):"; echo
 	@$(BIN)/phiforge forge recipes/forge/ages.toml
 	@echo; echo "One that it has not seen: $(RIDDLE)"; echo
-	@echo "Before:"; echo; $(BIN)/phiforge ask --votes 16 --seed 1 --max-tokens 160 "$(RIDDLE)"
+	@echo "Before:"; echo; $(BIN)/phiforge ask -m smollm2-135m-instruct --votes 16 --seed 1 --max-tokens 160 "$(RIDDLE)"
 	@echo; echo "After:"; echo; $(BIN)/phiforge ask -m runs/ages/model-int8 --votes 16 --seed 1 --max-tokens 160 "$(RIDDLE)"
 	@echo
 	@echo "Try next:"
@@ -27,7 +27,7 @@ run: .venv/installed .venv/kernels
 	@echo "  $(BIN)/phiforge pull phi-4-mini-instruct    a stronger model (7.7 GB), then: $(BIN)/phiforge ask -m phi-4-mini-instruct '...'"
 
 test: .venv/installed-dev .venv/kernels
-	$(BIN)/phiforge pull smollm2-135m-instruct
+	$(BIN)/phiforge pull phiforge-135m-reasoning
 	$(BIN)/python -m pytest
 
 slow: .venv/installed-dev .venv/kernels

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 NAME is one of
-  smollm2-135m-instruct            the default model, out of a Python package (98 MB)
-  phiforge-135m-reasoning          what we made of it: an adapter that comes with Phiforge, and its base
+  phiforge-135m-reasoning          the default model: an adapter that comes with Phiforge, and its base
+  smollm2-135m-instruct            that base, out of a Python package (98 MB)
   phi-4-mini-instruct, phi-4, ...  the Phi-4 family, from the Hugging Face hub (see `phiforge models --family`)
   ORG/NAME[@REVISION]              any model of the hub; ORG/NAME/FILE.gguf for one GGUF file
   PATH                             a .gguf file or a Hugging Face folder, used where it lies

@@ -274,9 +274,9 @@ class Engine:
         if len(index) > first:  # the first tokens of all samples come from the one last row of their prompt
             logits = logits[torch.tensor(index, device=logits.device)]
         guides = [guide for sequence, _ in turns for guide in sequence.guides()]
-        for row, guide in zip(logits, guides, strict=True):
+        for row, guide in enumerate(guides):
             if guide is not None and guide.may_think:
-                guide.begin(int(row.argmax()))
+                guide.begin(int(logits[row].argmax()))
         mask = masks(guides, self.device) if any(guide is not None for guide in guides) else None
         chosen = choose(logits, [s.row(ahead) for s, count in turns for ahead in range(count)], mask)
         told = weigh(logits, chosen, [s.sampling for s, count in turns for _ in range(count)])

@@ -23,8 +23,9 @@ class Thoughts:
     def __init__(self, format: ChatFormat, name: str) -> None:
         self._tokenizer = format.tokenizer
         dialect = dialects.find(name)
-        # A template written for a family of models mentions thoughts whether or not the one at hand has any.
-        named = "reasoning" in f"{dialect.name} {name.lower()}" if dialect else False
+        # A template written for a family of models mentions thoughts whether or not the one at hand has any. Ours think where
+        # they see fit; small as they are, a thought before JSON leads nowhere, so that they only have one if it is limited.
+        named = "reasoning" in f"{dialect.name} {name.lower()}" and dialect.name != "phiforge" if dialect else False
         self.expected = named if dialect else OPEN in (self._tokenizer.chat_template or "")
         self._tags = self._ids(OPEN), self._ids(CLOSE)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 BASE_MODEL = "smollm2-135m-instruct"
-DEFAULT_MODEL = BASE_MODEL  # what answers where none is named
+DEFAULT_MODEL = "phiforge-135m-reasoning"  # what answers where none is named
 SHIPPED = Path(__file__).parent / "shipped"  # adapters that come with Phiforge, a folder each
 
 

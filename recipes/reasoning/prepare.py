@@ -3,7 +3,7 @@
     <out>/dev.jsonl          GSM8K's training problems that nothing below is made from: one of 15, told by a hash of the question
     <out>/gsm8k.jsonl        the others, with their calculator notes as thoughts
     <out>/varied.jsonl       the same with other numbers and names, computed anew
-    <out>/calculator.jsonl   the same, a calculator offered: what the notes come to, in one call
+    <out>/calculator.jsonl   the same, a calculator offered: a call for each note
     <out>/practice.jsonl     word, arithmetic, logic and calendar problems of the data factory
     <out>/practice-test.jsonl    the like from other seeds, without a question of the above
     <out>/calls.jsonl        requests and tools, and when to ask back or to call nothing
@@ -12,6 +12,7 @@
     <out>/chat.jsonl         what the start model says to everyday requests, to stay what it is
     <out>/wishes.jsonl       its answers that kept to how they were asked to be written
     <out>/tasks.jsonl        problems to answer in groups: GSM8K's, one in four of practice, and wishes that were kept to
+    <out>/sums/sums.txt      the equations of gsm8k.jsonl and varied.jsonl, a line each
     <out>/text/*.txt         documentation, to go on reading well: half of docs_corpus, the other half is measured on
 
 Thoughts are written as short as they can be, one equation a line: on two cores every token counts, and small models learn more
@@ -27,6 +28,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import msgspec
 from everyday import requests, unknown, wishes
@@ -45,7 +47,7 @@ from phiforge.evals import task as tasks
 from phiforge.evals.protocol import question
 from phiforge.lm import open_model
 from phiforge.lm.base import LanguageModel
-from phiforge.lm.tools import CALCULATOR
+from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
@@ -88,12 +90,14 @@ def main() -> None:
 
     write_jsonl(out / "dev.jsonl", dev)
     noted = save("gsm8k.jsonl", (boxed(row) for seed in learn if (row := worked(seed))))
-    save("calculator.jsonl", map(with_calculator, noted))
+    save("calculator.jsonl", (with_calculator(row) for row in noted))
     clean = {row.problem.id for row in noted}
     seed_rows = [{"question": seed.text, "answer": seed.answer} for seed in learn if seed.id in clean]
     write_jsonl(out / "seeds.jsonl", seed_rows)
     varied = made(out / "varied", ["words.varied"], VARIED, seeds=str(out / "seeds.jsonl"), column="question", level=2)
-    save("varied.jsonl", (row for each in varied if (row := again(each))))
+    renumbered = save("varied.jsonl", (row for each in varied if (row := again(each))))
+    (out / "sums").mkdir(exist_ok=True)
+    (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
     practice = save("practice.jsonl", map(short, made(out / "practice", SUMS, PRACTICE, level=1)))
     asked = {row.problem.messages[-1].text for row in practice}
     test = (row for row in made(out / "practice-test", SUMS, 40, level=1, seed=1))
@@ -170,6 +174,13 @@ def worked(seed: seeds.Seed) -> Example | None:
     return Example(asked, said, Provenance("gsm8k train", [seed.id], licence="mit"))
 
 
+def sums(rows: list[Example]) -> str:
+    """The equations of thoughts, in any order, in paragraphs of fifty."""
+    lines = [line for row in rows for line in str(row.response.thinking).splitlines()]
+    Random("sums").shuffle(lines)
+    return "\n\n".join("\n".join(lines[i : i + 50]) for i in range(0, len(lines), 50))
+
+
 def boxed(row: Example) -> Example:
     """One row in four asks for the box."""
     first = row.problem.messages[-1]
@@ -191,17 +202,11 @@ def computed(expression: str) -> Fraction:
 
 
 def with_calculator(row: Example) -> Example:
-    """The same with a calculator on offer: the notes put into one another, and computed by a call."""
-    known: dict[Fraction, str] = {}
-    for left, right in row.problem.metadata["notes"]:
-        nested = _NUMBER.sub(lambda found: known.get(value(found.group()), found.group()), left)
-        known[value(right)] = f"({nested})"
-    expression = nested
-    assert computed(expression) == value(row.problem.answer)
-    call = Message(
-        "assistant", thinking=row.response.thinking, tool_calls=[ToolCall("calculator", {"expression": expression})]
-    )
-    turns = [*row.problem.messages, call, Message("tool", row.problem.answer)]
+    """The same with a calculator on offer: a call for each note, instead of a thought."""
+    turns = list(row.problem.messages)
+    for left, _ in row.problem.metadata["notes"]:
+        turns.append(Message("assistant", tool_calls=[ToolCall("calculator", {"expression": left})]))
+        turns.append(Message("tool", calculate(left)))
     asked = replace(row.problem, messages=turns, metadata={"tools": [CALCULATOR]})
     return Example(asked, replace(row.response, thinking=None), row.provenance)
 

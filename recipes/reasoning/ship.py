@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("--stages", type=int, required=True, help="how many of its stages to take")
     parser.add_argument("--out", type=Path, default=SHIPPED / "phiforge-135m-reasoning")
-    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--rank", type=int, default=64)
     options = parser.parse_args()
     recipe = read_recipe(options.recipe)
     made, source = run.network(recipe, options.stages), open_source(find(BASE_MODEL))

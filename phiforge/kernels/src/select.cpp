@@ -1,7 +1,7 @@
 // The greatest logits of each row, and the sum of the exponentials of all of them, in one pass over the row; and one drawn by
 // its share of that sum.
 //
-// The pass for the greatest keeps the greatest of every group of logits. At least k logits are as great as the k-th greatest of those, so
+// The pass for the greatest keeps that of every group of logits. At least k logits are as great as the k-th greatest of those, so
 // only groups that reach it are looked into, and what is found there is sorted.
 
 #include "exp.h"
