@@ -1,6 +1,6 @@
 """The two networks of the benchmark, in every form that a peer reads.
 
-    smollm2-135m-instruct   the default model
+    smollm2-135m-instruct   what the default model is made from
     mini-8-layers           phi-4-mini's width (3072, 24/8 heads of 128, 8192 inside) with 8 layers and 32,000 tokens, random
 
 Everything made lies in Phiforge's home under bench/<model>/, and is made once. The random network is of architecture llama

@@ -1,8 +1,8 @@
 """Phiforge's training loop, as a program: `python ours_train.py TASK REQUEST.json ANSWER.json`.
 
 The requests are those of trl_train.py, with `ids` beside the prompts' texts. The settings: `precision` of the
-products, `recompute`, `batch` of rows at a time (for sft), `tokens` of a micro-batch, `rollouts`, the sampler's number format, and `lora`, the
-rank of an adapter on all linear layers, or 0 (for grpo).
+products, `recompute`, `batch` of rows at a time (for sft), `tokens` of a micro-batch, `rollouts`, the sampler's number
+format, and `lora`, the rank of an adapter on all linear layers, or 0 (for grpo).
 The task `loss` is the head's alone, forward and backward: `vocabulary` and `rows`.
 """
 

@@ -125,7 +125,7 @@ def _declare_run(parser: argparse.ArgumentParser) -> None:
     taught.add_argument("--column", default="text", help="the column that holds a seed's text (default: %(default)s)")
     taught.add_argument("--licence", default="", help="of the seeds; goes into every row made of them")
     taught.add_argument(
-        "--teacher", default="", help="a model, a path, or http://host/v1#name (default: the default model)"
+        "--teacher", default="", help="a model, a path, or http://host/v1#name (default: smollm2-135m-instruct)"
     )
     taught.add_argument("--concurrency", type=int, default=8, help="questions asked at a time (default: %(default)s)")
     taught.add_argument(
@@ -217,7 +217,7 @@ def _print_reports(reports: list[Report]) -> None:
 def _declare_card(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="what `phiforge data run`, `curate` or `mix` made")
     parser.add_argument(
-        "--tokenizer", default="", metavar="MODEL", help="whose tokens to count (default: the default model)"
+        "--tokenizer", default="", metavar="MODEL", help="whose tokens to count (default: smollm2-135m-instruct)"
     )
 
 

@@ -73,7 +73,7 @@ def examine() -> dict[str, Any]:
 
 
 def _known_models() -> list[tuple[str, int, int, int]]:
-    """Name, parameters, KV-cache bytes a token (16-bit) and context of the default model and the family's presets."""
+    """Name, parameters, KV-cache bytes a token (16-bit) and context of the default model's base and the family's presets."""
     from phiforge.model.config import PRESETS
     from phiforge.store.catalogue import BASE_MODEL
 

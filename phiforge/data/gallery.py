@@ -30,7 +30,7 @@ def write(path: str, parts: dict[str, Part], reports: dict[str, Report]) -> None
         "# Gallery of pipelines",
         "",
         f"{len(pipelines)} pipelines; {solvers} need no language model: a generator makes each row, and an independent solver "
-        "or an execution proves it. The others work with any teacher; their figures here are those of the default model, "
+        "or an execution proves it. The others work with any teacher; their figures here are those of "
         "SmolLM2-135M, which is small for a teacher. Diversity is that of the questions: `distinct-2` is different pairs of "
         "words by all pairs, near-duplicates share 80 % of their word 5-grams with an earlier question. Rates are rows a "
         "second on one core, proof included.",

@@ -40,7 +40,7 @@ ROWS_A_FILE = 50_000
 class TeacherChoice(Struct, frozen=True, forbid_unknown_fields=True):
     """Which language model teaches: a pulled one, a path, or http://host/v1#name of an OpenAI-compatible server."""
 
-    model: str = ""  # the default model if empty
+    model: str = ""  # smollm2-135m-instruct if empty
     concurrency: int = 8
     price_in: float = 0.0  # currency a million tokens
     price_out: float = 0.0

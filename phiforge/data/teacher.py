@@ -56,7 +56,7 @@ class Teacher:
 
     @classmethod
     def open(cls, choice: TeacherChoice, cache: str) -> Self:
-        """The teacher that a run's config chooses (model "" is the default model), with its cache's file.
+        """The teacher that a run's config chooses (model "" is smollm2-135m-instruct), with its cache's file.
 
         Raises ValueError, before anything is asked, for a model that is not here.
         """

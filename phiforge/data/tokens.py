@@ -11,7 +11,7 @@ Counter = Callable[[Sequence[str]], list[int]]
 
 
 def counter(model: str = "") -> Counter:
-    """Counts tokens as a pulled model does (the default one if empty), or a member of the family by name ("phi-4").
+    """Counts tokens as a pulled model does (smollm2-135m-instruct if empty), or a member of the family by name ("phi-4").
 
     Raises ValueError for a model that is neither here nor a preset, or whose ranks are not installed.
     """

@@ -38,7 +38,7 @@ class Scheme(msgspec.Struct, frozen=True, omit_defaults=False):
 
 
 def scheme(kind: Kind, group: int = 32, head: Kind | None = None) -> Scheme:
-    """The scheme of a kind. Without `head`, the output layer has 16 bits at bf16 and 8 otherwise: 4 cost the default model
+    """The scheme of a kind. Without `head`, the output layer has 16 bits at bf16 and 8 otherwise: 4 cost SmolLM2-135M
     7 % of perplexity there and next to nothing elsewhere.
 
     Raises ValueError for a kind or group that there is none of.
