@@ -154,6 +154,7 @@ def test_draws_have_the_shares_of_their_ids(path: str) -> None:
     ids = draw(z.expand(1000, 5), torch.full((1000, 1), 2.0), u)
     counts = ids.bincount(minlength=5)
     torch.testing.assert_close(counts / 1000, (z[0] / 2).softmax(-1), atol=2e-3, rtol=0)
+    assert torch.equal(draw(z.expand(1000, 5), torch.full((1000, 1), 2), u.expand(1000, 1)), ids)  # a whole number
 
 
 def test_a_row_that_forbids_all_has_some_draw(path: str) -> None:

@@ -53,12 +53,13 @@ def argmax(logits: Tensor) -> Tensor:
 
 
 def draw(logits: Tensor, temperature: Tensor, u: Tensor) -> Tensor:
-    """The id of each row of [n, V] where the cumulative softmax of logits / temperature passes u: [n]. Both fp32 and fp64 [n, 1];
-    u in [0, 1), temperature above 0."""
+    """The id of each row of [n, V] where the cumulative softmax of logits / temperature passes u: [n]. Both [n, 1]; u in [0, 1),
+    temperature above 0."""
     kernels = _kernels()
     if kernels and _plain(logits):
-        ids = torch.empty(len(logits), dtype=torch.long)
         n, V = logits.shape
+        ids = torch.empty(n, dtype=torch.long)
+        temperature, u = temperature.float().contiguous(), u.double().contiguous()
         where = (temperature.data_ptr(), u.data_ptr(), ids.data_ptr())
         kernels[3](_DRAW_CALL(logits.data_ptr(), n, V, logits.stride(0), *where, torch.get_num_threads()))
         return ids
