@@ -126,6 +126,7 @@ def _read(file: Path, kind: type[K]) -> Iterator[Asked[K]]:
         return
     lines = [line for line in file.read_bytes().splitlines(True) if line.endswith(b"\n")]
     os.truncate(file, sum(map(len, lines)))
-    decoder = msgspec.json.Decoder(Asked[kind])
+    line_of: type[Asked[K]] = Asked[kind]
+    decoder = msgspec.json.Decoder(line_of)
     for line in lines:
         yield decoder.decode(line)
