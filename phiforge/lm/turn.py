@@ -23,10 +23,9 @@ class Thoughts:
     def __init__(self, format: ChatFormat, name: str) -> None:
         self._tokenizer = format.tokenizer
         dialect = dialects.find(name)
-        # A template written for a family of models mentions thoughts whether or not the one at hand has any. Ours think where
-        # they see fit; small as they are, a thought before JSON leads nowhere, so that they only have one if it is limited.
-        named = "reasoning" in f"{dialect.name} {name.lower()}" and dialect.name != "phiforge" if dialect else False
-        self.expected = named if dialect else OPEN in (self._tokenizer.chat_template or "")
+        # A template written for a family of models mentions thoughts whether or not the one at hand has any. "phiforge" thinks
+        # where it sees fit: small as its models are, they have a thought before a grammar only if it is limited.
+        self.expected = "reasoning" in dialect.name if dialect else OPEN in (self._tokenizer.chat_template or "")
         self._tags = self._ids(OPEN), self._ids(CLOSE)
 
     def _ids(self, tag: str) -> tuple[int, ...]:

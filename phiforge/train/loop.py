@@ -114,7 +114,7 @@ def train(
         if first:
             _restore(run, work, moved)
         losses = [row["loss"] for row in run.metrics()][-REMEMBERED:]
-        saved = time.monotonic()
+        saved, operations = time.monotonic(), flops_a_token(model)
         for step in range(first, stage.steps):
             started = time.monotonic()
             with work.whole() if stage.samples(step) else nullcontext():
@@ -128,7 +128,7 @@ def train(
             seconds = time.monotonic() - started
             tokens = sum(stage.tokens(batch) for batch in batches)
             peak = matrix_speed(dtype, work.device) * distributed.size()
-            used = flops_a_token(model) * tokens / seconds / peak
+            used = operations * tokens / seconds / peak
             done = Step(step + 1, stage.steps, loss, lr, norm, tokens, seconds, used, more)
             last = done.step == stage.steps
             if stage.held_out and stage.held_out_every and (last or done.step % stage.held_out_every == 0):
