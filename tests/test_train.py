@@ -162,6 +162,16 @@ def _compared(model: Phi3, theirs: Any, folder: Path, steps: int = 50) -> list[f
     return ours
 
 
+def test_what_fills_a_batch_up_is_not_learnt_from_nor_counted() -> None:
+    model, some = network(), documents(5, most=20)
+    plain, filled = Batch.of(some), Batch.of(some, 32)
+    assert len(filled.tokens) % 32 == 0
+    assert len(filled.tokens) == sum(filled.lengths) > len(plain.tokens)
+    assert len(filled) == len(plain) == len(plain.tokens)
+    (one, _), (other, _) = (sft.language_loss(model, batch) for batch in (plain, filled))
+    torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
+
+
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 

@@ -176,7 +176,7 @@ def test_answers_that_share_their_prompt_are_what_they_are_alone(network: Any) -
     taught = alone.weights > 0
     assert torch.equal(shared.targets, alone.labels[taught])
     assert shared.answers == (4, 1, 7, 2, 3, 8)
-    assert len(shared.tokens) < len(alone.tokens)
+    assert len(shared) < len(alone)
     one, other = hidden(model, shared)[shared.rows], hidden(model, alone)[taught]
     torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
     slope = torch.randn(one.shape, generator=torch.Generator().manual_seed(0))

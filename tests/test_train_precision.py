@@ -213,3 +213,18 @@ def test_int8_learns_as_fp32_and_goes_on_where_it_was(
     with pytest.raises(Interrupted):
         run(tmp_path / "parts", adapter=adapter, precision="int8", lr=lr, stop=7)
     assert same(run(tmp_path / "parts", adapter=adapter, precision="int8", lr=lr), whole)
+
+
+def test_a_tied_weight_gets_the_gradients_of_both_its_places() -> None:
+    """In a dtype that loses nothing they are autograd's own, of two micro-batches, though those of the embedding are sparse."""
+    assert CONFIG.tied_embeddings
+    model = Phi3(CONFIG).init_weights(torch.Generator().manual_seed(0))
+    lowered = measuring.Lowered(model, torch.float64)
+    for tokens in (torch.tensor([3, 5, 3, 3]), torch.tensor([8, 3])):
+        model(tokens[None]).square().sum().backward()
+    expected = [weight.grad for weight in model.parameters()]
+    model.zero_grad()
+    for tokens in (torch.tensor([3, 5, 3, 3]), torch.tensor([8, 3])):
+        lowered.network(tokens[None]).square().sum().backward()
+    for weight, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(weight.grad, gradient, rtol=1e-4, atol=1e-4)

@@ -1,7 +1,8 @@
-"""Batches without padding: documents laid end to end, each blind to the others.
+"""Batches with hardly any padding: documents laid end to end, each blind to the others.
 
 A batch is one row of tokens. Positions begin again at every document, and attention runs document by document, so what
-a token sees is what it would see alone, and no work is done on padding or on masked pairs.
+a token sees is what it would see alone, and no work is done on masked pairs. Where batches are to have few different
+lengths, zeros fill them up: a document from which nothing is learnt.
 
     T tokens of a batch
 """
@@ -9,7 +10,7 @@ a token sees is what it would see alone, and no work is done on padding or on ma
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
@@ -34,17 +35,18 @@ class Document(NamedTuple):
 @dataclass(frozen=True)
 class Batch:
     """Documents end to end: tokens [T], labels [T] (the next token), weights [T] of the labels, positions [T], and the
-    documents' lengths, which add up to T."""
+    documents' lengths, which add up to T. The last `spare` tokens are there to fill up."""
 
     tokens: Tensor
     labels: Tensor
     weights: Tensor
     positions: Tensor
     lengths: tuple[int, ...]
+    spare: int = field(default=0, kw_only=True)
 
     @classmethod
-    def of(cls, documents: Iterable[Document]) -> Batch:
-        """Raises ValueError if there is no document, or one of fewer than two tokens."""
+    def of(cls, documents: Iterable[Document], multiple: int = 1) -> Batch:
+        """T becomes a multiple of that. Raises ValueError if there is no document, or one of fewer than two tokens."""
         ids: list[int] = []
         labels: list[int] = []
         weights: list[float] = []
@@ -58,8 +60,19 @@ class Batch:
             lengths.append(len(document.ids) - 1)
         if not ids:
             raise ValueError("a batch needs a document")
+        if spare := -len(ids) % multiple:
+            ids += [0] * spare
+            labels += [0] * spare
+            weights += [0.0] * spare
+            lengths.append(spare)
         positions = torch.cat([torch.arange(n) for n in lengths])
-        return cls(torch.tensor(ids), torch.tensor(labels), torch.tensor(weights), positions, tuple(lengths))
+        return cls(
+            torch.tensor(ids), torch.tensor(labels), torch.tensor(weights), positions, tuple(lengths), spare=spare
+        )
+
+    def __len__(self) -> int:
+        """Tokens, without those that fill up."""
+        return len(self.tokens) - self.spare
 
     @cached_property
     def families(self) -> Families:

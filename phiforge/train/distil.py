@@ -179,7 +179,7 @@ def stage(
         batches=of_step,
         loss=loss,
         count=lambda taught: float(taught.batch.weights.sum()),
-        tokens=lambda taught: len(taught.batch.tokens),
+        tokens=lambda taught: len(taught.batch),
     )
 
 

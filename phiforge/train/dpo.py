@@ -106,7 +106,7 @@ def stage(
         batches=of_step,
         loss=loss,
         count=lambda pair: len(pair.reference) / 2,
-        tokens=lambda pair: len(pair.batch.tokens),
+        tokens=lambda pair: len(pair.batch),
     )
 
 

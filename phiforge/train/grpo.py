@@ -201,7 +201,7 @@ def stage(
         batches=of_step,
         loss=loss,
         count=lambda lessons: count(lessons, settings.by_answer),
-        tokens=lambda lessons: len(lessons.batch.tokens),
+        tokens=lambda lessons: len(lessons.batch),
         samples=rounds.begins,
     )
 

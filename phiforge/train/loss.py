@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from phiforge.kernels.head import logs_of, slopes_of
@@ -19,6 +20,7 @@ from phiforge.kernels.head import logs_of, slopes_of
 PIECE_BYTES = 48 << 20  # of logits at a time
 KEPT_BYTES = 256 << 20  # of logits that are kept for the way back, at most
 AT_ONCE = 1 << 20  # elements of the head's gradient
+ROUND = 32  # tokens of products come in multiples: oneDNN makes and keeps code, and memory to work in, for every shape it meets
 PIECE_ROWS = 512  # at most: more rows don't make the product faster
 
 
@@ -30,7 +32,10 @@ def cross_entropy(hidden: Tensor, head: Tensor, labels: Tensor, weights: Tensor,
     what it averages over.
     """
     taught = weights.nonzero().squeeze(-1)
-    return _CrossEntropy.apply(hidden[taught], head, labels[taught], weights[taught].float(), z)
+    more = -len(taught) % ROUND
+    weights = F.pad(weights[taught].float(), (0, more))
+    taught = F.pad(taught, (0, more))
+    return _CrossEntropy.apply(hidden[taught], head, labels[taught], weights, z)
 
 
 def log_probabilities(hidden: Tensor, head: Tensor, labels: Tensor) -> Tensor:
@@ -93,15 +98,17 @@ class _CrossEntropy(torch.autograd.Function):
             total += (weight * (log_z - own + z * log_z.square())).sum()
             if hidden.requires_grad or head.requires_grad:
                 gradients.add(piece, slopes_of(logits, label, log_z, -weight, weight * (1 + 2 * z * log_z)))
-        ctx.save_for_backward(gradients.of_hidden, gradients.of_head)
-        ctx.head_dtype = head.dtype
+        ctx.gradients, ctx.head_dtype = (gradients.of_hidden, gradients.of_head), head.dtype
         return total
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        of_hidden, of_head = ctx.saved_tensors
-        # In place: a second backward is refused anyway, as the saved tensors have changed.
-        of_hidden, of_head = (None if x is None else x.mul_(slopes[0]) for x in (of_hidden, of_head))
+        if ctx.gradients is None:
+            raise RuntimeError(
+                "the gradients of this cross-entropy have been taken: a second backward is not possible"
+            )
+        of_hidden, of_head = (None if x is None else x.mul_(slopes[0]) for x in ctx.gradients)
+        ctx.gradients = None  # nobody else has them now, so that they become the weights' without a copy
         return of_hidden, None if of_head is None else of_head.to(ctx.head_dtype), None, None, None
 
 

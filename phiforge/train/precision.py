@@ -41,14 +41,17 @@ class Lowered:
 
     def __init__(self, model: Phi3, dtype: torch.dtype) -> None:
         self.network = working_copy(model)
-        lowered: dict[Tensor, nn.Parameter] = {}  # a tied weight is lowered once
+        self.network.embed_tokens.sparse = True  # gradients of the rows that were looked up, and no others
+        lowered: dict[Tensor, Tensor] = {}
         for module in self.network.modules():
             for leaf, master in dict(module.named_parameters(recurse=False)).items():
                 if master not in lowered:
-                    lowered[master] = low = nn.Parameter(master.detach().to(dtype), master.requires_grad)
-                    if master.requires_grad:
-                        low.register_post_accumulate_grad_hook(partial(_pass_on, master))
-                setattr(module, leaf, lowered[master])
+                    lowered[master] = master.detach().to(dtype)
+                # A tied weight is lowered once, but a parameter at each of its places: none waits for the other's gradient.
+                low = nn.Parameter(lowered[master], master.requires_grad)
+                if master.requires_grad:
+                    low.register_post_accumulate_grad_hook(partial(_pass_on, master))
+                setattr(module, leaf, low)
         self._moving = [(master, low) for master, low in lowered.items() if master.requires_grad]
 
     @torch.no_grad()
@@ -59,14 +62,18 @@ class Lowered:
 
 
 def _pass_on(master: Tensor, low: Tensor) -> None:
-    assert low.grad is not None
-    if master.grad is None:
-        master.grad = low.grad.to(master.dtype)
+    gradient, low.grad = low.grad, None
+    assert gradient is not None
+    if gradient.is_sparse:
+        if master.grad is None:
+            master.grad = torch.zeros_like(master)
+        master.grad.index_add_(0, gradient._indices()[0], gradient._values().to(master.dtype))
+    elif master.grad is None:
+        master.grad = gradient.to(master.dtype)
     else:  # some rows at a time: torch first makes a wider copy of what it adds
         rows = max(1, AT_ONCE // low[0].numel())
-        for total, part in zip(master.grad.split(rows), low.grad.split(rows), strict=True):
+        for total, part in zip(master.grad.split(rows), gradient.split(rows), strict=True):
             total.add_(part)
-    low.grad = None
 
 
 def fastest(device: torch.device, config: ModelConfig) -> torch.dtype:

@@ -12,7 +12,7 @@ from phiforge.model.phi3 import Phi3
 from phiforge.records import Example
 from phiforge.train.batches import Batch, Document, hidden, plan
 from phiforge.train.loop import Stage
-from phiforge.train.loss import cross_entropy
+from phiforge.train.loss import ROUND, cross_entropy
 
 
 def document(format: ChatFormat, example: Example) -> Document:
@@ -50,14 +50,14 @@ def stage(
 
     def of_step(step: int) -> list[Batch]:
         chosen = batches[step * accumulate : (step + 1) * accumulate]
-        return [Batch.of(documents[i] for i in numbers) for numbers in chosen]
+        return [Batch.of((documents[i] for i in numbers), ROUND) for numbers in chosen]
 
     return Stage(
         steps=steps,
         batches=of_step,
         loss=lambda model, batch: language_loss(model, batch, z),
         count=lambda batch: float(batch.weights.sum()),
-        tokens=lambda batch: len(batch.tokens),
+        tokens=len,
         held_out=held_out_loss(held_out, tokens) if held_out else None,
         held_out_every=held_out_every,
     )

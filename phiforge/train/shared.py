@@ -22,6 +22,7 @@ from phiforge.kernels.elementwise import rotate
 from phiforge.kernels.gradients import Families
 from phiforge.model.phi3 import Attention
 from phiforge.train.batches import Batch
+from phiforge.train.loss import ROUND
 
 
 class Begun(NamedTuple):
@@ -63,11 +64,15 @@ class Shared(Batch):
                 targets += answer
                 answers.append(len(answer))
             parts.append((len(prompt), tuple(len(answer) - 1 for answer in said)))
+        if spare := -len(ids) % ROUND:
+            ids += [0] * spare
+            positions += range(spare)
+            parts.append((spare, ()))
         empty = torch.zeros(len(ids))
         lengths = tuple(prompt + sum(said) for prompt, said in parts)
         return cls(
             torch.tensor(ids), empty.long(), empty, torch.tensor(positions), lengths, torch.tensor(rows),
-            torch.tensor(targets), tuple(answers), tuple(parts),
+            torch.tensor(targets), tuple(answers), tuple(parts), spare=spare,
         )  # fmt: skip
 
     @cached_property
