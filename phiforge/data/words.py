@@ -1,7 +1,8 @@
-"""Names and things for questions: people of many places, and how to speak of one thing or several."""
+"""Names and things for questions: people of many places, how to speak of one thing or several, to count days and take percent."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ Goran Hamid Hans Hiro Ibrahim Igor Ivan Jamal Jan Javier Jonas Karl Kenji Kofi K
 Mateo Max Mehdi Milan Nikhil Noah Oliver Omar Oscar Pablo Pavel Peter Rafael Ravi Roman Samuel Sanjay Stefan
 Tariq Tomas Umar Viktor Wei Yusuf Zoran Andrei Bogdan Cyrus Dmitri Farid Gustav Hassan Ismail Joaquin Kemal Luca
 Magnus Nuno Osei Quentin Rohan Salim Tunde"""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 PEOPLE = tuple(Person(name, "she", "her", "her") for name in _SHE.split()) + tuple(
     Person(name, "he", "him", "his") for name in _HE.split()
@@ -72,3 +75,43 @@ def decimal(value: Fraction | int) -> str:
     """A number that ends within four decimal places as a decimal, any other as a fraction."""
     scaled = Fraction(value) * 10**4
     return f"{float(value):.4f}".rstrip("0").rstrip(".") if scaled.denominator == 1 else str(value)
+
+
+def past_weeks(days: int) -> str:
+    """What is left of so many days over whole weeks: "7 × 6 = 42 and 45 − 42 = 3." """
+    return f"7 × {days // 7} = {days // 7 * 7} and {days} − {days // 7 * 7} = {days % 7}."
+
+
+def counted_days(start: int, days: int) -> str:
+    """From one weekday to another, day by day: "Monday and 2 back: Sunday, Saturday." """
+    if not days:
+        return f"So it is {WEEKDAYS[start]} again."
+    way = range(1, days + 1) if days > 0 else range(-1, days - 1, -1)
+    names = ", ".join(WEEKDAYS[(start + i) % 7] for i in way)
+    return f"{WEEKDAYS[start]} and {abs(days)} {'on' if days > 0 else 'back'}: {names}."
+
+
+def percent_of(percent: int, whole: int, shown: Callable[[Fraction | int], str] = decimal) -> str:
+    """A share of a number as one takes it in one's head: "10 % of 80 is 8, so 30 % is 3 × 8 = 24." """
+
+    def part(percent: int) -> str:
+        value = Fraction(whole * percent, 100)
+        return shown(value.numerator if value.denominator == 1 else value)
+
+    if percent == 50:
+        return f"50 % of {shown(whole)} is {shown(whole)} ÷ 2 = {part(50)}."
+    if percent in (5, 25):
+        first, last = 2 * percent, f"{part(2 * percent)} ÷ 2"
+    else:
+        first = 10 if percent % 10 == 0 else 1
+        last = f"{percent // first} × {part(first)}"
+    more = "" if percent == first else f", so {percent} % is {last} = {part(percent)}"
+    return f"{first} % of {shown(whole)} is {part(first)}{more}."
+
+
+def times_into(total: Fraction | int, each: int) -> str:
+    """How often one needs so much to get as far as that: "4 × 12 = 48 is less than 50, 5 × 12 = 60 is enough"."""
+    if total % each == 0:
+        return f"{decimal(total)} ÷ {each} = {total // each}"
+    n = int(total // each)
+    return f"{n} × {each} = {n * each} is less than {decimal(total)}, {n + 1} × {each} = {(n + 1) * each} is enough"

@@ -16,13 +16,14 @@
     <out>/text/*.txt         documentation, to go on reading well: half of docs_corpus, the other half is measured on
 
 Thoughts are written as short as they can be, one equation a line: on two cores every token counts, and small models learn more
-from equations than from sentences about them (docs/log.md).
+from equations than from sentences about them (docs/log.md). What can't be computed in one's head is computed by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,7 @@ from msgspec.structs import replace
 from phiforge import verify
 from phiforge.data import mixture, seeds
 from phiforge.data import run as factory
+from phiforge.data.by_hand import spelled
 from phiforge.data.curate.benchmark import Item
 from phiforge.data.curate.decontaminate import Decontaminator
 from phiforge.data.pipelines.words._annotated import evaluate, value
@@ -51,12 +53,14 @@ from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, PRACTICE, CALLS, FUNCTIONS = 20_000, 500, 1_500, 8_000  # rows; of each pipeline, but for the first
-WISHES = 500  # requests, of which each is answered six times
+VARIED, PRACTICE, CALLS, FUNCTIONS = 20_000, 300, 1_500, 8_000  # rows; of each pipeline, but for the first
+WISHES = 300  # requests, of which each is answered six times
 SUMS = ["words.ages", "words.calendars", "words.clocks", "words.coins", "words.discounts", "words.interest", "words.inventory",
         "words.mixtures", "words.recipes", "words.savings", "words.sharing", "words.shopping", "words.travel", "words.work",
         "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "arithmetic.units",
         "logic.state", "logic.syllogisms", "logic.temporal", "logic.spatial", "logic.knights"]  # fmt: skip
+HARD = ["words.calendars", "words.clocks", "words.discounts", "words.recipes", "words.shopping", "words.work",
+        "arithmetic.fractions", "logic.state", "logic.temporal"]  # fmt: skip
 TOOLS = ["agents.single", "agents.irrelevant", "agents.missing", "agents.parallel"]
 TEXTS = ["inspect_ai.txt", "llm.txt", "torchtune.txt", "vega-lite.txt"]
 TESTS = ["bfcl", "humaneval", "ifeval", "math500", "mbpp", "mmlu"]
@@ -69,7 +73,7 @@ BOXED = (
 NOTE = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
 _SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-"})
-_EQUATION = re.compile(r"[\d.,%()*/+\- =]*\d[\d.,%()*/+\- =]*=[\d.,%()*/+\- =]+")
+_SPACED = re.compile(r"(?<=[\d)]) ?([-+*/=<>]) ?(?=[\d(])")
 
 
 def main() -> None:
@@ -98,7 +102,10 @@ def main() -> None:
     renumbered = save("varied.jsonl", (row for each in varied if (row := again(each))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
-    practice = save("practice.jsonl", map(short, made(out / "practice", SUMS, PRACTICE, level=1)))
+    more = made(out / "hard", HARD, 3 * PRACTICE, level=1, seed=2)
+    practice = save(
+        "practice.jsonl", map(short, itertools.chain(made(out / "practice", SUMS, PRACTICE, level=1), more))
+    )
     asked = {row.problem.messages[-1].text for row in practice}
     test = (row for row in made(out / "practice-test", SUMS, 40, level=1, seed=1))
     write_jsonl(
@@ -169,7 +176,9 @@ def worked(seed: seeds.Seed) -> Example | None:
             return None
     except (Unfit, ValueError):
         return None
-    said = Message("assistant", f"Answer: \\boxed{{{asked.answer}}}", thinking="\n".join(f"{a}={b}" for a, b in notes))
+    said = Message(
+        "assistant", f"Answer: \\boxed{{{asked.answer}}}", thinking="\n".join(spelled(f"{a}={b}") for a, b in notes)
+    )
     asked = replace(asked, metadata={"notes": notes})
     return Example(asked, said, Provenance("gsm8k train", [seed.id], licence="mit"))
 
@@ -212,14 +221,11 @@ def with_calculator(row: Example) -> Example:
 
 
 def short(row: Example) -> Example:
-    """A row whose thought has a line for each sentence, equations without spaces."""
+    """A row whose thought has a line for each sentence, and equations as the other rows have them."""
     if not row.response.thinking:
         return row
-    lines = re.split(r"(?<=[.:]) |\n", row.response.thinking)
-    plain = [line.translate(_SIGNS).rstrip(".") for line in lines]
-    tight = [
-        each.replace(" ", "") if _EQUATION.fullmatch(each) else line for each, line in zip(plain, lines, strict=True)
-    ]
+    lines = re.split(r"(?<=[.;]) |\n", row.response.thinking.translate(_SIGNS))
+    tight = [spelled(_SPACED.sub(r"\1", line).rstrip(".;")) for line in lines]
     return replace(row, response=replace(row.response, thinking="\n".join(tight)))
 
 

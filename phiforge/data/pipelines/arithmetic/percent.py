@@ -11,7 +11,7 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import decimal, people
+from phiforge.data.words import decimal, people, percent_of
 
 _EASY = (10, 20, 25, 50, 75, 5, 40, 60, 30, 80)
 _THINGS = (
@@ -64,8 +64,8 @@ def _part(draw: Draw, level: int) -> Draft:
         rest_now, wanted, q = rest, whole - part if rest else part, p
     steps = [
         Step(
-            f"1 % of {whole} is {decimal(Fraction(whole, 100))}, so {q} % is {q} × {decimal(Fraction(whole, 100))} = {whole * q // 100}.",
-            "Go by one percent.",
+            percent_of(q, whole),
+            "Go by halves, tenths or hundredths.",
         )
     ]
     if rest_now:

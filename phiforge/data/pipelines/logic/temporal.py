@@ -12,7 +12,7 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import count, listed, people
+from phiforge.data.words import WEEKDAYS, count, counted_days, listed, past_weeks, people
 
 _STORIES = (
     ("the history of a town", "the bridge was built;the mill burned down;the school opened;the river flooded;the town got its wall;the market moved;the church lost its tower;the railway came;the theatre closed"),
@@ -25,7 +25,6 @@ _STORIES = (
     ("a film", "the letter is burned;the train departs;the thief is seen;the duel takes place;the key is found;the king returns;the bridge falls;the child speaks;the clock stops"),
 )  # fmt: skip
 _DOINGS = ("a walk", "a phone call", "a swim", "a nap", "a piano lesson", "a meeting", "a bath", "a bus ride", "a game of chess", "a visit to the dentist", "a rehearsal", "a bicycle ride", "a talk", "a shift in the shop", "a yoga class", "a fitting at the tailor's")  # fmt: skip
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ALLEN = {
     "before": "ends before the other begins",
     "meets": "ends exactly when the other begins",
@@ -74,8 +73,9 @@ def _order(draw: Draw, level: int) -> Draft:
     pairs = [[order[i], order[i + 1]] for i in range(n - 1)]
     spare = [sorted(draw.sample(range(n), 2)) for _ in range(level // 2)]
     extra = [[order[i], order[j]] for i, j in spare if j > i + 1]
-    told = [_link(draw, *pair) for pair in draw.shuffled(pairs + [pair for i, pair in enumerate(extra) if pair not in extra[:i]])]  # fmt: skip
-    steps: list[Step] = []
+    links = draw.shuffled(pairs + [pair for i, pair in enumerate(extra) if pair not in extra[:i]])
+    told = [_link(draw, *pair) for pair in links]
+    steps = [Step("; ".join(f"“{a}”, then “{b}”" for a, b in links) + ".", "Put all sentences the same way round.")]
     later = [b for _, b in pairs]
     named = _named_first(" ".join(told), events)
     slip = Slip(f"The first that is mentioned is “{named}”, so begin with it.", "Something may have come before it.") if named != order[0] else None  # fmt: skip
@@ -442,18 +442,19 @@ def _weekday(draw: Draw, level: int) -> Draft:
     start = (today + shift) % 7
     steps: list[Step] = []
     if shift:
-        steps.append(Step(f"Today is {_DAYS[today]}.", f"{anchor[0].upper()}{anchor[1:]} is {_DAYS[start]}.", Slip(f"Today is {_DAYS[(start + shift) % 7]}.", "That counts in the wrong direction.")))  # fmt: skip
+        steps.append(Step(f"Today is {WEEKDAYS[today]}.", f"{anchor[0].upper()}{anchor[1:]} is {WEEKDAYS[start]}.", Slip(f"Today is {WEEKDAYS[(start + shift) % 7]}.", "That counts in the wrong direction.")))  # fmt: skip
     day = today
     for hop, phrase in zip(reversed(hops), reversed(phrases), strict=True):
         rest = abs(hop) % 7
         new = (day + hop) % 7
-        why = f"{abs(hop)} days are {count(abs(hop) // 7, 'week')} and {count(rest, 'day')}; whole weeks change nothing." if abs(hop) > 7 else ""  # fmt: skip
-        steps.append(Step(f"{phrase[0].upper()}{phrase[1:]} {_DAYS[day]} is {_DAYS[new]}." if rest else f"So it is {_DAYS[new]} again.", why, Slip(f"Count back: {_DAYS[(day - hop) % 7]}.", "It has to go forward.") if hop > 7 and rest else None))  # fmt: skip
+        weeks = f"{past_weeks(abs(hop))} " if abs(hop) > 7 else ""
+        why = f"{phrase[0].upper()}{phrase[1:]} {WEEKDAYS[day]}{'; whole weeks change nothing' if weeks else ''}:"
+        steps.append(Step(f"{weeks}{counted_days(day, rest if hop > 0 else -rest)}", why, Slip(f"Count back: {WEEKDAYS[(day - hop) % 7]}.", "It has to go forward.") if hop > 7 and rest else None))  # fmt: skip
         day = new
     chain = " ".join(phrases) + " today"
     chain = chain.replace("the day after today", "tomorrow").replace("the day before today", "yesterday")
     form = draw.between(0, 2)
-    told = f"{anchor[0].upper()}{anchor[1:]} {'was' if shift < 0 else 'is'} {_DAYS[start]}."
+    told = f"{anchor[0].upper()}{anchor[1:]} {'was' if shift < 0 else 'is'} {WEEKDAYS[start]}."
     question = (
         f"{told} {event[0].upper()}{event[1:]} is {chain}. On which day of the week is that?",
         f"{who} says: “{told} And {event} falls {chain}.” Which day of the week is it?",
@@ -461,13 +462,13 @@ def _weekday(draw: Draw, level: int) -> Draft:
     )[form]
     return Draft(
         question=question,
-        answer=_DAYS[day],
-        facts={"kind": "weekday", "day": _DAYS[start], "shift": shift, "hops": hops},
+        answer=WEEKDAYS[day],
+        facts={"kind": "weekday", "day": WEEKDAYS[start], "shift": shift, "hops": hops},
         template=f"weekday {anchor} {len(hops)} {form}",
         steps=steps,
-        says=f"It is a {_DAYS[day]}.",
+        says=f"It is a {WEEKDAYS[day]}.",
         given=f"{told} From there count to {chain}.",
-        check=f"In all the shift from today is {sum(hops):+d} {'day' if abs(sum(hops)) == 1 else 'days'}, which leaves {sum(hops) % 7} over whole weeks: from {_DAYS[today]} that is {_DAYS[day]}.",
+        check=f"In all the shift from today is {sum(hops):+d} {'day' if abs(sum(hops)) == 1 else 'days'}, which leaves {sum(hops) % 7} over whole weeks: from {WEEKDAYS[today]} that is {WEEKDAYS[day]}.",
         verifier="choice",
     )
 
@@ -496,11 +497,11 @@ def solve(facts: dict[str, Any]) -> str:
     if kind == "relation":
         one, other = (set(range(begin, end, 5)) for begin, end in (facts["one"], facts["other"]))
         return "ABCD"[[_lies(name, one, other) for name in facts["options"]].index(True)]
-    day = _DAYS.index(facts["day"])
+    day = WEEKDAYS.index(facts["day"])
     for hop in (-facts["shift"], *facts["hops"]):
         for _ in range(abs(hop)):
             day = (day + (1 if hop > 0 else 6)) % 7
-    return _DAYS[day]
+    return WEEKDAYS[day]
 
 
 def _lies(name: str, one: set[int], other: set[int]) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 from phiforge.data.draw import Draw
-from phiforge.data.words import Person, article
+from phiforge.data.words import WEEKDAYS, Person, article
 
 
 class Currency(NamedTuple):
@@ -36,9 +37,10 @@ CURRENCIES = tuple(
 )
 
 
-def amount(cents: int) -> str:
-    """Hundredths as whole ones: 240 is "2.40", 300 is "3"."""
-    return str(cents // 100) if cents % 100 == 0 else f"{cents // 100}.{cents % 100:02d}"
+def amount(cents: Fraction | int) -> str:
+    """Whole hundredths as whole ones: 240 is "2.40", 300 is "3"."""
+    whole, rest = divmod(int(cents), 100)
+    return f"{whole}.{rest:02d}" if rest else str(whole)
 
 
 class Aside(NamedTuple):
@@ -59,7 +61,6 @@ _READ = (
 )
 _CARRIED = ("rucksack", "bag", "suitcase", "toolbox", "basket", "guitar case")
 _GAMES = ("football", "handball", "hockey", "water polo", "volleyball", "table tennis")
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WALLS = ("pictures", "postcards", "old maps", "clocks", "posters", "framed photos")
 _KIN = ("cousins", "neighbours", "pen friends", "former classmates", "nephews", "colleagues")
 _COLOURS = ("green", "red", "blue", "yellow", "grey", "orange", "brown", "white")
@@ -114,7 +115,7 @@ def _carried(draw: Draw, who: Person) -> Aside:
 def _game(draw: Draw, who: Person) -> Aside:
     game = draw.pick(_GAMES)
     return Aside(
-        f"{who}'s {game} team lost {draw.between(0, 3)} to {draw.between(4, 9)} on {draw.pick(_DAYS)}.",
+        f"{who}'s {game} team lost {draw.between(0, 3)} to {draw.between(4, 9)} on {draw.pick(WEEKDAYS)}.",
         f"the {game} result",
     )
 

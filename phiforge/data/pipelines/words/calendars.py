@@ -14,9 +14,8 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import asides, known, told
-from phiforge.data.words import count, people
+from phiforge.data.words import WEEKDAYS, count, counted_days, past_weeks, people
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")  # fmt: skip
 _EVENTS = ("the concert", "the ferry to the island", "the exam", "the wedding", "the harvest fair", "the chess final", "the flight", "the dentist's appointment", "the book launch", "the marathon", "the eclipse", "the village fête", "the court hearing", "the premiere", "the launch of the satellite", "the family reunion", "the auction", "the school trip")  # fmt: skip
 _CYCLES = (("waters the cactus", "feeds the python"), ("calls the grandparents", "goes swimming"), ("changes the bed linen", "cleans the windows"), ("bakes bread", "goes to the library"), ("works the night shift", "sings in the choir"), ("checks the beehives", "sharpens the knives"), ("rings the church bells", "winds the tower clock"), ("polishes the silver", "airs the cellar"), ("inspects the boiler", "tests the alarm"), ("writes a letter", "visits the market"))  # fmt: skip
@@ -45,9 +44,9 @@ def _weekday(draw: Draw, level: int) -> Draft:
     facts = [
         draw.pick(
             (
-                f"Today is {DAYS[start]}.",
-                f"{who} looks at the calendar: it is {DAYS[start]}.",
-                f"It is {DAYS[start]} today.",
+                f"Today is {WEEKDAYS[start]}.",
+                f"{who} looks at the calendar: it is {WEEKDAYS[start]}.",
+                f"It is {WEEKDAYS[start]} today.",
             )
         )
     ]
@@ -69,17 +68,17 @@ def _weekday(draw: Draw, level: int) -> Draft:
     rest, weeks = n % 7, n // 7
     return Draft(
         question=told(draw, facts, f"What day of the week {'was' if past else 'is'} that?", extra),
-        answer=DAYS[end],
+        answer=WEEKDAYS[end],
         facts={"kind": "weekday", "start": start, "n": -n if past else n},
         template=f"weekday {event} {past}",
         verifier="choice",
         steps=[
-            Step(f"{n} = {count(weeks, 'week')} + {count(rest, 'day')}.", "Whole weeks don't change the day of the week."),
-            Step(f"{DAYS[start]} {'is the day itself' if not rest else f'and {rest} back' if past else f'and {rest} on'}: {DAYS[end]}.", "", Slip(f"Counting {DAYS[start]} as the first, it is {DAYS[(start + (1 - rest if past else rest - 1)) % 7]}.", "The day from which one counts is number nought, not one.") if rest else None),
+            Step(past_weeks(n), "Whole weeks don't change the day of the week."),
+            Step(counted_days(start, -rest if past else rest), "", Slip(f"Counting {WEEKDAYS[start]} as the first, it is {WEEKDAYS[(start + (1 - rest if past else rest - 1)) % 7]}.", "The day from which one counts is number nought, not one.") if rest else None),
         ],
-        says=f"It {'was' if past else 'is'} a {DAYS[end]}.",
-        given=known(draw, f"{n} days {'before' if past else 'after'} a {DAYS[start]}.", extra),
-        check=f"{weeks * 7} days make the same day again, {DAYS[start]}, and {count(rest, 'day')} {'less' if past else 'more'} give {DAYS[end]}.",
+        says=f"It {'was' if past else 'is'} a {WEEKDAYS[end]}.",
+        given=known(draw, f"{n} days {'before' if past else 'after'} a {WEEKDAYS[start]}.", extra),
+        check=f"{weeks * 7} days make the same day again, {WEEKDAYS[start]}, and {count(rest, 'day')} {'less' if past else 'more'} give {WEEKDAYS[end]}.",
     )  # fmt: skip
 
 
@@ -182,7 +181,7 @@ def _together(draw: Draw, level: int) -> Draft:
                 f"Every {a} days {who} {one}; every {b} days {who} {two}.",
             )
         ),
-        draw.pick((f"On a {DAYS[start]} both come together.", f"Both fall on the same day, a {DAYS[start]}.")),
+        draw.pick((f"On a {WEEKDAYS[start]} both come together.", f"Both fall on the same day, a {WEEKDAYS[start]}.")),
     ]
     question = (
         "On what day of the week do they come together the next time?"
@@ -209,18 +208,18 @@ def _together(draw: Draw, level: int) -> Draft:
     if day:
         steps.append(
             Step(
-                f"{n} = 7 × {n // 7} + {n % 7}, so it is a {DAYS[(start + n) % 7]}.",
-                f"From {DAYS[start]}, {n} days on:",
+                f"{past_weeks(n)} {counted_days(start, n % 7)}",
+                f"Whole weeks after {WEEKDAYS[start]} it is {WEEKDAYS[start]} again.",
             )
         )
     return Draft(
         question=told(draw, facts, question, extra),
-        answer=DAYS[(start + n) % 7] if day else str(n),
+        answer=WEEKDAYS[(start + n) % 7] if day else str(n),
         facts={"kind": "together", "a": a, "b": b, "start": start, "day": day},
         template=f"together {one} {day}",
         verifier="choice" if day else "math",
         steps=steps,
-        says=f"It is {f'a {DAYS[(start + n) % 7]}' if day else f'{n} days later'}.",
+        says=f"It is {f'a {WEEKDAYS[(start + n) % 7]}' if day else f'{n} days later'}.",
         given=known(draw, f"One comes every {a} days, the other every {b}.", extra),
         check=f"{n} ÷ {a} = {n // a} and {n} ÷ {b} = {n // b}, both whole.",
     )  # fmt: skip
@@ -293,8 +292,8 @@ def _date_weekday(draw: Draw, level: int) -> Draft:
     facts = [
         draw.pick(
             (
-                f"{_day(start)} is a {DAYS[start.weekday()]}.",
-                f"{who} knows that {_day(start)} falls on a {DAYS[start.weekday()]}.",
+                f"{_day(start)} is a {WEEKDAYS[start.weekday()]}.",
+                f"{who} knows that {_day(start)} falls on a {WEEKDAYS[start.weekday()]}.",
             )
         ),
         draw.pick((f"{event[0].upper()}{event[1:]} is on {_day(end)}.", f"On {_day(end)}, {who} goes to {event}.")),
@@ -303,18 +302,18 @@ def _date_weekday(draw: Draw, level: int) -> Draft:
     leap = _february(start, end)
     return Draft(
         question=told(draw, facts, draw.pick(("What day of the week is that?", "On which day of the week does it fall?")), extra),
-        answer=DAYS[end.weekday()],
+        answer=WEEKDAYS[end.weekday()],
         facts={"kind": "weekday of", "start": start.isoformat(), "day": start.weekday(), "end": end.isoformat()},
         template=f"weekday of {event}",
         verifier="choice",
         steps=[
             Step(f"{' + '.join(map(str, parts))} = {n}." if len(parts) > 1 else f"{said[0]}.", f"How many days lie between, month by month?{' ' + _leap(leap) if leap else ''}", Slip(f"{n} + 1 = {n + 1}, with both ends.", "Counting both ends would be one too many.")),
-            Step(f"{n} = 7 × {n // 7} + {n % 7}.", "Only the remainder by 7 matters."),
-            Step(f"{DAYS[start.weekday()]} and {n % 7}: {DAYS[end.weekday()]}."),
+            Step(past_weeks(n), "Only the remainder by 7 matters."),
+            Step(counted_days(start.weekday(), n % 7)),
         ],
-        says=f"It is a {DAYS[end.weekday()]}.",
-        given=known(draw, f"{_day(start)} is a {DAYS[start.weekday()]}; wanted is {_day(end)}.", extra),
-        check=f"{n - n % 7} days after the first date it is {DAYS[start.weekday()]} again.",
+        says=f"It is a {WEEKDAYS[end.weekday()]}.",
+        given=known(draw, f"{_day(start)} is a {WEEKDAYS[start.weekday()]}; wanted is {_day(end)}.", extra),
+        check=f"{n - n % 7} days after the first date it is {WEEKDAYS[start.weekday()]} again.",
     )  # fmt: skip
 
 
@@ -344,8 +343,8 @@ def _how_often(draw: Draw, level: int) -> Draft:
     )
     extra = asides(draw, level, who, "tm")
     facts = [
-        f"In {MONTHS[month - 1]} {year}, the 1st is a {DAYS[first]}.",
-        f"Every {DAYS[wanted]} of that month {who} {what} and earns {pay} euros each time.",
+        f"In {MONTHS[month - 1]} {year}, the 1st is a {WEEKDAYS[first]}.",
+        f"Every {WEEKDAYS[wanted]} of that month {who} {what} and earns {pay} euros each time.",
     ]
     return Draft(
         question=told(draw, facts, draw.pick(("How many euros is that in the month?", f"How much does {who} earn by it in that month, in euros?")), extra),
@@ -353,12 +352,12 @@ def _how_often(draw: Draw, level: int) -> Draft:
         facts={"kind": "often", "year": year, "month": month, "wanted": wanted, "pay": pay},
         template=f"often {what}",
         steps=[
-            Step(f"The first {DAYS[wanted]} is the {on}{_th(on)}.", f"The 1st is a {DAYS[first]}.", Slip("A month has four weeks, so it is four times.", f"But {MONTHS[month - 1]} has {days} days, so some days come five times.") if days > 28 else None),
-            Step(f"The {DAYS[wanted]}s are the {', '.join(map(str, dates))}: {len(dates)} of them.", f"{MONTHS[month - 1]} {year} has {days} days."),
+            Step(f"The first {WEEKDAYS[wanted]} is the {on}{_th(on)}.", f"The 1st is a {WEEKDAYS[first]}.", Slip("A month has four weeks, so it is four times.", f"But {MONTHS[month - 1]} has {days} days, so some days come five times.") if days > 28 else None),
+            Step(f"The {WEEKDAYS[wanted]}s are the {', '.join(map(str, dates))}: {len(dates)} of them.", f"{MONTHS[month - 1]} {year} has {days} days."),
             Step(f"{len(dates)} × {pay} = {pay * len(dates)}."),
         ],
         says=f"It is {pay * len(dates)} euros.",
-        given=known(draw, f"A month that begins on a {DAYS[first]}.", extra),
+        given=known(draw, f"A month that begins on a {WEEKDAYS[first]}.", extra),
         check=f"A week after the {dates[-1]}{_th(dates[-1])} would be day {dates[-1] + 7}, but there are only {days}.",
     )  # fmt: skip
 
@@ -369,12 +368,12 @@ def solve(facts: dict[str, Any]) -> str:
         day = facts["start"]
         for _ in range(abs(facts["n"])):
             day = (day + (1 if facts["n"] > 0 else 6)) % 7
-        return DAYS[day]
+        return WEEKDAYS[day]
     if kind == "between":
         return str(date.fromisoformat(facts["end"]).toordinal() - date.fromisoformat(facts["start"]).toordinal())
     if kind == "together":
         n = next(n for n in range(1, 10_000) if n % facts["a"] == 0 == n % facts["b"])
-        return DAYS[(facts["start"] + n) % 7] if facts["day"] else str(n)
+        return WEEKDAYS[(facts["start"] + n) % 7] if facts["day"] else str(n)
     if kind == "date":
         end = date.fromordinal(date.fromisoformat(facts["start"]).toordinal() + facts["n"])
         return f"{end.day} {MONTHS[end.month - 1]} {end.year}"

@@ -62,7 +62,9 @@ def _add(start: int, minutes: int) -> str:
         return (
             f"{to_hour} minutes to {clock(start + to_hour)}, and {minutes - to_hour} more: {clock(start + minutes)}."
         )
-    return f"{clock(start)} and {count(hours, 'hour')} make {clock(start + 60 * hours)}; with {count(rest, 'minute')} that is {clock(start + minutes)}."
+    both = start % 60 + rest
+    over = "" if both < 60 else " = 60" if both == 60 else f" = 60 + {both - 60}"
+    return f"{clock(start)} and {count(hours, 'hour')} make {clock(start + 60 * hours)}; {start % 60} + {rest} = {both}{over} minutes, so it is {clock(start + minutes)}."
 
 
 def _end(draw: Draw, level: int) -> Draft:

@@ -12,7 +12,7 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import CURRENCIES, amount, asides, known, told
-from phiforge.data.words import article, people, plural
+from phiforge.data.words import article, people, percent_of, plural
 
 _GOODS = (
     ("winter coat", 60, 240), ("desk lamp", 20, 90), ("rucksack", 30, 160), ("pair of hiking boots", 70, 220), ("office chair", 80, 400), ("kettle", 20, 80), ("violin", 200, 900), ("sewing machine", 120, 600), ("tent", 60, 500), ("wardrobe", 150, 900),
@@ -68,7 +68,7 @@ def _off(draw: Draw, level: int) -> Draft:
     )
     steps = [
         Step(
-            f"{p} % of {amount(price)} is {amount(price)} × {p} / 100 = {amount(off)}.",
+            percent_of(p, price, amount),
             draw.pick(("How much comes off?", "First the reduction.", "The discount is a part of the old price.")),
         )
     ]
@@ -143,7 +143,7 @@ def _voucher(draw: Draw, level: int) -> Draft:
                 "The order matters: here the voucher goes first.",
             ),
             Step(
-                f"{p} % of {amount(price - worth)} is {amount((price - worth) * p // 100)}.",
+                percent_of(p, price - worth, amount),
                 "Then the percentage, of what is left.",
                 Slip(
                     f"{p} % of {amount(price)} is {amount(price * p // 100)}.",
@@ -155,7 +155,7 @@ def _voucher(draw: Draw, level: int) -> Draft:
     else:
         steps = [
             Step(
-                f"{p} % of {amount(price)} is {amount(price * p // 100)}.",
+                percent_of(p, price, amount),
                 "The order matters: here the percentage goes first.",
             ),
             Step(f"{amount(price)} − {amount(price * p // 100)} = {amount(price * (100 - p) // 100)}."),

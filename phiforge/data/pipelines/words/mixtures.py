@@ -12,7 +12,7 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import CURRENCIES, asides, known, told
-from phiforge.data.words import decimal, people
+from phiforge.data.words import decimal, people, percent_of
 
 # A liquid, what is dissolved in it, how it is measured, who has to do with it.
 _LIQUIDS = (
@@ -82,7 +82,7 @@ def _part(draw: Draw, level: int) -> Draft:
         facts={"kind": "part", "n": n, "p": p, "rest": rest},
         template=f"part {what} {use} {rest}",
         steps=[
-            Step(f"{n} × {p}/100 = {decimal(inside)}.", f"The {pure} is {p} of every 100 parts."),
+            Step(percent_of(p, n), f"The {pure} is {p} of every 100 parts."),
             *(
                 [
                     Step(

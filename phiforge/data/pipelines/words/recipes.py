@@ -13,7 +13,7 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import CURRENCIES, amount, asides, known, told
-from phiforge.data.words import count, decimal, listed, people
+from phiforge.data.words import count, decimal, listed, people, times_into
 
 _DISHES = (
     ("pancakes", ("flour", "g", 150, 400), ("milk", "ml", 200, 600), ("sugar", "g", 20, 80)), ("lentil soup", ("lentils", "g", 200, 500), ("stock", "ml", 600, 1500), ("carrots", "g", 100, 400)), ("apple cake", ("apples", "g", 400, 1000), ("flour", "g", 200, 450), ("butter", "g", 100, 250)), ("risotto", ("rice", "g", 250, 500), ("stock", "ml", 700, 1500), ("cheese", "g", 50, 150)),
@@ -133,7 +133,7 @@ def _packs(draw: Draw, level: int) -> Draft:
         template=f"packs {dish} {what}",
         steps=[
             Step(f"{need} × {m}/{n} = {decimal(total)} {unit}.", f"How much {what} for {m}?"),
-            Step(f"{decimal(total)} ÷ {pack} {'= ' + str(packs) if total % pack == 0 else 'is between ' + str(packs - 1) + ' and ' + str(packs)}, so {count(packs, 'pack')}.", "Only whole packs can be bought.", Slip(f"{packs - 1} packs are nearly enough.", f"{packs - 1} × {pack} = {(packs - 1) * pack} is too little.") if total % pack and packs > 1 else None),
+            Step(f"{times_into(total, pack)}, so {count(packs, 'pack')}.", "Only whole packs can be bought.", Slip(f"{packs - 1} packs are nearly enough.", f"{packs - 1} × {pack} = {(packs - 1) * pack} is too little.") if total % pack and packs > 1 else None),
             *([Step(f"{packs} × {pack} − {decimal(total)} = {decimal(over)}.", "What is over?")] if left else []),
         ],
         says=f"{decimal(over)} {unit} are left over." if left else f"{who} needs {count(packs, 'pack')}.",

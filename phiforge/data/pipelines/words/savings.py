@@ -11,7 +11,7 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import CURRENCIES, asides, known, told
-from phiforge.data.words import article, count, people
+from phiforge.data.words import article, count, people, times_into
 
 _GOALS = (
     "kayak",
@@ -98,7 +98,7 @@ def _goal(draw: Draw, level: int) -> Draft:
         template=f"goal {thing} {unit}",
         steps=[
             Step(f"{price} − {has} = {missing} {money} are missing.", draw.pick(("What is missing?", "Some of it is there already."))),
-            Step(f"{missing} ÷ {each} {'= ' + str(n) if missing % each == 0 else f'is between {n - 1} and {n}'}, so {count(n, unit)}.", f"Each {unit} adds {each}.", Slip(f"{price} ÷ {each}, forgetting the start.", f"But {has} are there already.") if has >= each else None),
+            Step(f"{times_into(missing, each)}, so {count(n, unit)}.", f"Each {unit} adds {each}.", Slip(f"{price} ÷ {each}, forgetting the start.", f"But {has} are there already.") if has >= each else None),
         ],
         says=f"It takes {count(n, unit)}.",
         given=known(draw, f"Price {price}, there {has}, {each} more each {unit}.", extra),
@@ -310,7 +310,7 @@ def _changed(draw: Draw, level: int) -> Draft:
             Step(f"{a} × {first} − {bill} = {first * a - bill}.", "What is there after the first part?"),
             Step(f"{price} − {first * a - bill} = {rest} are missing."),
             Step(
-                f"{rest} ÷ {second} {'= ' + str(b) if rest % second == 0 else f'is between {b - 1} and {b}'}, so {b} weeks more.",
+                f"{times_into(rest, second)}, so {b} weeks more.",
                 "At the new rate:",
             ),
             Step(
