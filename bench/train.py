@@ -9,7 +9,8 @@ PYTHON is an interpreter that has TRL, in an environment of its own (`pip instal
 Each side runs in a process of its own, one at a time; a step is timed from the end of the one before, so that nothing is left
 out but loading and the first step. Documents are of 64 to 512 tokens, a third of them a prompt that is not learnt. Tokens are
 the documents', not padding. Peaks are of the whole process. GRPO: 8 prompts, 8 answers each of exactly 128 tokens; all weights,
-and an adapter. Where bf16 is fast, TRL has it, and ours too in SFT, with recompute = true; in GRPO ours has precision = "int8" there.
+and an adapter. Where bf16 is fast, TRL has it, and ours too in SFT, with recompute = true; in GRPO ours then has
+precision = "int8".
 """
 
 from __future__ import annotations
