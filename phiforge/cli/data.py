@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from phiforge.data.draft import Length
     from phiforge.data.run import Config, Progress, Report
 
-LENGTHS = ("short", "medium", "long", "mixed")
+LENGTHS = ("short", "medium", "long", "worked", "mixed")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 LONGEST = 8  # steps of an equation
 _EQUATION = re.compile(r"(?<![\w.)=/*+%-])(\(?[\d.][\d.+\-*/()]*)=(\d+(?:\.\d+)?)(?![\d=*/+(%:-]|\.\d)")
+_SPACED = re.compile(r"(?<=[\d)]) ?([-+*/=<>]) ?(?=[\d(])")
+_ASCII = str.maketrans({"×": "*", "÷": "/", "−": "-"})
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
@@ -23,6 +25,12 @@ class Term(NamedTuple):
     left: Term | Decimal
     sign: str
     right: Term | Decimal
+
+
+def jotted(thought: str) -> str:
+    """A thought with a line for each sentence, its equations without spaces, in ASCII, and worked out."""
+    lines = re.split(r"(?<=[.;]) |\n", thought.translate(_ASCII))
+    return "\n".join(spelled(_SPACED.sub(r"\1", line).rstrip(".;")) for line in lines)
 
 
 def spelled(text: str) -> str:

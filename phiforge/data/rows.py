@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from phiforge import verify
 from phiforge.data import seeds as seedbed
-from phiforge.data.draft import LENGTHS, Length, respond
+from phiforge.data.draft import MIXED, Length, respond
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import LEVELS, Reject, Solver, Taught
 from phiforge.data.teacher import BadAnswer
@@ -52,7 +52,7 @@ def make_row(
     for attempt in range(ATTEMPTS):
         draw = Draw.of(options.seed, pipeline.name, number, attempt)
         level = options.level or draw.pick(LEVELS)
-        length: Any = draw.pick(LENGTHS) if options.length == "mixed" else options.length
+        length: Any = draw.pick(MIXED) if options.length == "mixed" else options.length
         try:
             seed = draw.pick(seeds) if pipeline.seeds else None
             draft = pipeline.make(draw, level, seed) if seed else pipeline.make(draw, level)
@@ -107,7 +107,7 @@ async def _taught(pipeline: Taught, teacher: Teacher, seed: Seed, options: Optio
         if isinstance(draft, Reject):
             rows.append(draft)
             continue
-        length: Any = draw.pick(LENGTHS) if options.length == "mixed" else options.length
+        length: Any = draw.pick(MIXED) if options.length == "mixed" else options.length
         problem = draft.problem(f"{pipeline.name}/{options.seed}/{seed.id}/{number}", length=length)
         provenance = Provenance(
             source,

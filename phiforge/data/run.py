@@ -18,14 +18,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Struct
 
 from phiforge.data import pipeline as registry
 from phiforge.data import seeds as seedbed
-from phiforge.data.draft import LENGTHS
+from phiforge.data.draft import Length
 from phiforge.data.pipeline import LEVELS, Reject, Solver, Taught
 from phiforge.data.place import Place
 from phiforge.data.rows import Options, make_row, question, taught_rows
@@ -152,8 +152,8 @@ def plan(config: Config) -> Plan:
             raise ValueError(f"rows = {make.rows}: at least one row has to be made")
         if make.level not in (0, *LEVELS):
             raise ValueError(f"level = {make.level}: expected 1 to {LEVELS[-1]}, or 0 for all")
-        if make.length not in (*LENGTHS, "mixed"):
-            raise ValueError(f"length = {make.length!r}: expected {', '.join(LENGTHS)} or mixed")
+        if make.length not in (lengths := (*get_args(Length), "mixed")):
+            raise ValueError(f"length = {make.length!r}: expected one of {', '.join(lengths)}")
         for pipeline in registry.chosen(make.pipelines):
             if pipeline.name in jobs:
                 raise ValueError(f"{pipeline.name} is asked for twice; give it one [[make]]")

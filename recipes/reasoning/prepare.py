@@ -72,8 +72,6 @@ BOXED = (
 
 NOTE = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
-_SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-"})
-_SPACED = re.compile(r"(?<=[\d)]) ?([-+*/=<>]) ?(?=[\d(])")
 
 
 def main() -> None:
@@ -103,9 +101,7 @@ def main() -> None:
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
     more = made(out / "hard", HARD, 3 * PRACTICE, level=1, seed=2)
-    practice = save(
-        "practice.jsonl", map(short, itertools.chain(made(out / "practice", SUMS, PRACTICE, level=1), more))
-    )
+    practice = save("practice.jsonl", itertools.chain(made(out / "practice", SUMS, PRACTICE, level=1), more))
     asked = {row.problem.messages[-1].text for row in practice}
     test = (row for row in made(out / "practice-test", SUMS, 40, level=1, seed=1))
     write_jsonl(
@@ -142,7 +138,7 @@ def text(row: Example) -> str:
 
 def made(place: Path, pipelines: list[str], rows: int, *, seed: int = 0, level: int, **of: str) -> Iterator[Example]:
     """Rows of the data factory, each pipeline's in turn."""
-    make = factory.Make(pipelines, rows, level, "short", **of)
+    make = factory.Make(pipelines, rows, level, "worked", **of)
     factory.execute(factory.plan(factory.Config(str(place), [make], seed=seed)))
     return mixture.rows(str(place))
 
@@ -218,15 +214,6 @@ def with_calculator(row: Example) -> Example:
         turns.append(Message("tool", calculate(left)))
     asked = replace(row.problem, messages=turns, metadata={"tools": [CALCULATOR]})
     return Example(asked, replace(row.response, thinking=None), row.provenance)
-
-
-def short(row: Example) -> Example:
-    """A row whose thought has a line for each sentence, and equations as the other rows have them."""
-    if not row.response.thinking:
-        return row
-    lines = re.split(r"(?<=[.;]) |\n", row.response.thinking.translate(_SIGNS))
-    tight = [spelled(_SPACED.sub(r"\1", line).rstrip(".;")) for line in lines]
-    return replace(row, response=replace(row.response, thinking="\n".join(tight)))
 
 
 def chat(base: LanguageModel) -> Iterator[Example]:

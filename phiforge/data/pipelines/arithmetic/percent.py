@@ -1,6 +1,6 @@
 """Percentages: of an amount, which percentage, the whole from a part, changes up and down, changes in a row, points.
 
-`make` goes by one percent or by factors; `solve` works with fractions of the whole.
+`make` goes by tenths, hundredths or factors; `solve` works with fractions of the whole.
 """
 
 from __future__ import annotations
