@@ -13,11 +13,12 @@ from __future__ import annotations
 import time
 from copy import deepcopy
 from functools import cache, partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from phiforge.engine.products import remembered
 from phiforge.model.config import ModelConfig
@@ -37,10 +38,13 @@ def working_copy(model: Phi3) -> Phi3:
 
 
 class Lowered:
-    """A working copy in `dtype` of an fp32 network, whose gradients go to the network's own weights."""
+    """A working copy in `dtype` of an fp32 network, whose gradients go to the network's own weights. With `briefly`, a layer's
+    weights are lowered each time it is at work, and not kept: for layers that are computed twice."""
 
-    def __init__(self, model: Phi3, dtype: torch.dtype) -> None:
+    def __init__(self, model: Phi3, dtype: torch.dtype, *, briefly: bool = False) -> None:
         self.network = working_copy(model)
+        if briefly:
+            layers, self.network.layers = self.network.layers, nn.ModuleList()
         self.network.embed_tokens.sparse = True  # gradients of the rows that were looked up, and no others
         lowered: dict[Tensor, Tensor] = {}
         for module in self.network.modules():
@@ -50,8 +54,10 @@ class Lowered:
                 # A tied weight is lowered once, but a parameter at each of its places: none waits for the other's gradient.
                 low = nn.Parameter(lowered[master], master.requires_grad)
                 if master.requires_grad:
-                    low.register_post_accumulate_grad_hook(partial(_pass_on, master))
+                    low.register_post_accumulate_grad_hook(partial(_take, master))
                 setattr(module, leaf, low)
+        if briefly:
+            self.network.layers = nn.ModuleList(_Briefly(layer, dtype) for layer in layers)
         self._moving = [(master, low) for master, low in lowered.items() if master.requires_grad]
 
     @torch.no_grad()
@@ -61,9 +67,37 @@ class Lowered:
             low.copy_(master)
 
 
-def _pass_on(master: Tensor, low: Tensor) -> None:
+class _Briefly(nn.Module):
+    """A layer whose weights are in `dtype` while it is at work."""
+
+    def __init__(self, layer: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.layer, self.dtype = layer, dtype
+
+    def forward(self, *inputs: Any) -> Tensor:
+        weights = {name: _Lower.apply(weight, self.dtype) for name, weight in self.layer.named_parameters()}
+        return functional_call(self.layer, weights, inputs)
+
+
+class _Lower(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, master: Tensor, dtype: torch.dtype) -> Tensor:
+        ctx.master = master
+        return master.to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None]:
+        _add(ctx.master, gradients[0])
+        return None, None
+
+
+def _take(master: Tensor, low: Tensor) -> None:
     gradient, low.grad = low.grad, None
     assert gradient is not None
+    _add(master, gradient)
+
+
+def _add(master: Tensor, gradient: Tensor) -> None:
     if gradient.is_sparse:
         if master.grad is None:
             master.grad = torch.zeros_like(master)
@@ -71,7 +105,7 @@ def _pass_on(master: Tensor, low: Tensor) -> None:
     elif master.grad is None:
         master.grad = gradient.to(master.dtype)
     else:  # some rows at a time: torch first makes a wider copy of what it adds
-        rows = max(1, AT_ONCE // low[0].numel())
+        rows = max(1, AT_ONCE // gradient[0].numel())
         for total, part in zip(master.grad.split(rows), gradient.split(rows), strict=True):
             total.add_(part)
 

@@ -36,9 +36,10 @@ class Working:
                 self.device = torch.device("cuda", torch.cuda.current_device())
             self.network = working_copy(model)
         elif dtype != torch.float32:
-            self._lowered = Lowered(model, torch.bfloat16 if dtype is torch.int8 else dtype)
+            rounded = dtype is torch.int8
+            self._lowered = Lowered(model, torch.bfloat16 if rounded else dtype, briefly=recompute and not rounded)
             self.network = self._lowered.network
-            if dtype is torch.int8:
+            if rounded:
                 self._switched = switch(self.network)
         else:
             self.network = working_copy(model) if recompute else model
