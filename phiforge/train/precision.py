@@ -44,7 +44,7 @@ class Lowered:
     def __init__(self, model: Phi3, dtype: torch.dtype, *, briefly: bool = False) -> None:
         self.network = working_copy(model)
         if briefly:
-            layers, self.network.layers = self.network.layers, nn.ModuleList()
+            layers, self.network.layers = self.network.layers, nn.ModuleList()  # out of the way of what follows
         self.network.embed_tokens.sparse = True  # gradients of the rows that were looked up, and no others
         lowered: dict[Tensor, Tensor] = {}
         for module in self.network.modules():

@@ -12,8 +12,7 @@ from typing import NamedTuple
 from phiforge.data.draw import Draw
 from phiforge.data.pipelines.agents._kinds import CITY, LIST_ITEM, PERSON, WORD
 from phiforge.data.pipelines.agents._moments import MONTHS
-from phiforge.data.pipelines.agents._values import WEEKDAYS
-from phiforge.data.words import listed
+from phiforge.data.words import WEEKDAYS, listed
 
 
 class Direct(NamedTuple):

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from phiforge.data.draw import Draw
 from phiforge.data.pipelines.agents._kinds import FULL_NAME, PRODUCT
 from phiforge.data.pipelines.agents._moments import MONTHS
-from phiforge.data.pipelines.agents._values import WEEKDAYS, filled
+from phiforge.data.pipelines.agents._values import filled
+from phiforge.data.words import WEEKDAYS
 
 LAYOUTS = ("json", "json", "blocks", "headers")
 DOMAINS = ("example.com", "example.org", "example.net", "partner.example.com", "shop.example.net", "city.example.org")

@@ -14,8 +14,8 @@ from phiforge.data.pipelines.agents._toolbox import Args, Request, Tool
 from phiforge.data.pipelines.agents._tools_daily import DAILY
 from phiforge.data.pipelines.agents._tools_errands import ERRANDS
 from phiforge.data.pipelines.agents._tools_functions import FUNCTIONS
-from phiforge.data.pipelines.agents._values import WEEKDAYS, filled
-from phiforge.data.words import PEOPLE, listed
+from phiforge.data.pipelines.agents._values import filled
+from phiforge.data.words import PEOPLE, WEEKDAYS, listed
 from phiforge.records import ToolCall
 
 STYLES = ("snake", "snake", "camel", "server")

@@ -11,9 +11,8 @@ from datetime import date
 from typing import Any
 
 from phiforge.data.draw import Draw
-from phiforge.data.words import PEOPLE
+from phiforge.data.words import PEOPLE, WEEKDAYS
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from phiforge.data.draw import Draw
 from phiforge.data.pipelines.agents._kinds import PERSON
 from phiforge.data.pipelines.agents._moments import MONTHS
-from phiforge.data.pipelines.agents._values import WEEKDAYS
-from phiforge.data.words import listed
+from phiforge.data.words import WEEKDAYS, listed
 
 LAYOUTS = ("json", "json", "lines", "table", "days")
 

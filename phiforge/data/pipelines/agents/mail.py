@@ -17,8 +17,8 @@ from phiforge.data.pipelines.agents._inbox import DOMAINS, LAYOUTS, Mail, mails,
 from phiforge.data.pipelines.agents._scene import BOXES, STYLES, called, distractors, named, remark, scene
 from phiforge.data.pipelines.agents._toolbox import Args, Tool, answer
 from phiforge.data.pipelines.agents._toolbox import Param as P
-from phiforge.data.pipelines.agents._values import WEEKDAYS, Choice, Code, Email, Int, Phrase
-from phiforge.data.words import count
+from phiforge.data.pipelines.agents._values import Choice, Code, Email, Int, Phrase
+from phiforge.data.words import WEEKDAYS, count
 from phiforge.records import Message
 
 _ID = P(Code("M-###"), "mail", "Id of the mail.")
