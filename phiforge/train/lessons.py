@@ -18,6 +18,7 @@ from phiforge.train.batches import hidden, plan
 from phiforge.train.groups import Group, Prompt
 from phiforge.train.loss import with_entropy
 from phiforge.train.shared import Begun, Shared
+from phiforge.train.switchback import rounded
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def weighed(model: Phi3, batch: Shared, temperature: float) -> tuple[Tensor, Ten
     states = hidden(model, batch)[batch.rows]
     if temperature != 1:
         states = states / temperature
-    return with_entropy(states, model.lm_head.weight, batch.targets)
+    return with_entropy(states, model.lm_head.weight, batch.targets, rounded(model.lm_head))
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from phiforge.model.phi3 import Phi3
-from phiforge.train import distributed
+from phiforge.train import distributed, memory
 from phiforge.train.batches import placed
 from phiforge.train.optim import Moved, Optimizer
 from phiforge.train.precision import Precision, fastest, int8_pays, matrix_speed
@@ -109,6 +109,7 @@ def train(
         tracking(tracker if chief else None, run.path, about) as tell,
         working(model, dtype, recompute, final=(Diverged, Interrupted)) as work,
         _interruptible() as interrupted,
+        memory.kept(),
     ):
         moved = Moved(work.trained, settings)
         if first:
