@@ -36,7 +36,7 @@ from phiforge.model import checkpoint
 from phiforge.model.adapters import Adapters
 from phiforge.model.checkpoint import CheckpointError
 from phiforge.model.config import ModelConfig
-from phiforge.model.lora import Block, LowRank, Part, difference, join, merge, targets
+from phiforge.model.lora import Block, LowRank, Part, difference, join, merge, spread, targets
 from phiforge.model.peft import SETTINGS, WEIGHTS, load_adapter, save_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.store.home import StoreError
@@ -273,6 +273,7 @@ PEFT_CASES: list[tuple[str, dict[str, Any]]] = [
         },
     ),
 ]
+EIGHT_BITS = torch.float8_e4m3fn  # up to 448
 
 
 @pytest.fixture(scope="module")
@@ -356,7 +357,30 @@ def test_a_difference_of_low_rank_is_found_exactly(config: ModelConfig) -> None:
     for ours, theirs in zip(again.parameters(), made.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     smaller = difference(made, start, 1)
-    assert {update.a.shape[0] for update in smaller.updates.values()} == {1}
+    assert {block.rank for update in smaller.updates.values() for block in update.blocks} == {1}
+
+
+@every_config
+def test_eight_bits_a_number_hold_an_adapter(config: ModelConfig, tmp_path: Path) -> None:
+    new = adapter(config)
+    for update in new.updates.values():
+        update.b.mul_(1e-3)  # too small for the type as it is
+    torch.testing.assert_close(dense(spread(new, 448.0)), dense(new))
+    save_adapter(spread(new, 448.0), tmp_path, config, dtype=EIGHT_BITS)
+    assert {tensor.dtype for tensor in load_file(tmp_path / WEIGHTS).values()} == {EIGHT_BITS}
+    found, wanted = dense(load_adapter(tmp_path, config)), dense(new)
+    for name, update in wanted.items():
+        assert (found[name] - update).norm() < 0.05 * update.norm(), name
+
+
+@every_config
+def test_peft_loads_eight_bits_a_number(
+    config: ModelConfig, peft: Any, tmp_path: Path, network: Factory, oracle: Factory
+) -> None:
+    save_adapter(spread(adapter(config), 448.0), tmp_path, config, dtype=EIGHT_BITS)
+    model = network(config)
+    theirs = peft.PeftModel.from_pretrained(oracle(model), tmp_path).eval()
+    assert_close(logits(theirs), logits(merged(model, load_adapter(tmp_path, config))))
 
 
 @every_config

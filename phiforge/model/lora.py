@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import torch
@@ -187,20 +187,35 @@ def new_adapter(
 
 @torch.no_grad()
 def difference(model: Phi3, start: Phi3, rank: int) -> Adapter:
-    """The adapter of this rank that turns the layers of `start` into about those of `model`: of each matrix' difference the
-    largest singular values. Exact where what was learnt has that rank."""
+    """The adapter of this rank that turns the layers of `start` into about those of `model`: of each published matrix' difference
+    the largest singular values. Exact where what was learnt has that rank."""
     updates: dict[str, LowRank] = {}
-    for name, target in targets(model.config).items():
-        for layer in range(model.config.n_layers if name == target.module else 0):
-            module = f"layers.{layer}.{name}"
-            new, old = (cast(Linear, network.get_submodule(module)).weight.float() for network in (model, start))
+    for layer in range(model.config.n_layers):
+        parts: dict[str, list[Part]] = {}
+        for target in published_targets(model.config).values():
+            module, rows = f"layers.{layer}.{target.module}", slice(target.start, target.end)
+            new, old = (cast(Linear, network.get_submodule(module)).weight[rows].float() for network in (model, start))
             u, s, v = torch.linalg.svd(new - old, full_matrices=False)
             root = s[:rank].sqrt()
-            blocks = (Block(0, target.end, len(root), 1.0),)
-            updates[module] = LowRank(
-                (root[:, None] * v[:rank]).contiguous(), (u[:, :rank] * root).contiguous(), blocks
-            )
+            part = Part(target, root[:, None] * v[:rank], u[:, :rank] * root, 1.0)
+            parts.setdefault(module, []).append(part)
+        updates |= {module: join(model.config, of_module) for module, of_module in parts.items()}
     return Adapter(rank, rank, False, updates)
+
+
+def spread(adapter: Adapter, most: float) -> Adapter:
+    """The same adapter, for a type of numbers that ends at `most`: its A and B as large as fit, and as one another, and alpha as
+    much smaller, by a power of two."""
+    sizes = {name: (float(u.a.abs().max()), float(u.b.abs().max())) for name, u in adapter.updates.items()}
+    largest = max(a * b for a, b in sizes.values()) or 1.0
+    times = 2.0 ** math.floor(math.log2(most**2 / largest))
+    updates: dict[str, LowRank] = {}
+    for name, update in adapter.updates.items():
+        a, b = sizes[name]
+        up = math.sqrt(times * b / a) if a * b else 1.0
+        blocks = tuple(block._replace(scale=block.scale / times) for block in update.blocks)
+        updates[name] = replace(update, a=update.a * up, b=update.b * (times / up), blocks=blocks)
+    return Adapter(adapter.rank, adapter.alpha / times, adapter.rslora, updates)
 
 
 def check(config: ModelConfig, adapter: Adapter) -> None:
