@@ -91,6 +91,28 @@ def counted_days(start: int, days: int) -> str:
     return f"{WEEKDAYS[start]} and {abs(days)} {'on' if days > 0 else 'back'}: {names}."
 
 
+def clock(minutes: int) -> str:
+    """A time of day: 545 is "9:05"."""
+    return f"{minutes // 60 % 24}:{minutes % 60:02d}"
+
+
+def on_the_clock(start: int, minutes: int) -> str:
+    """So many minutes later or earlier, hours first: "14:15 less 1 hour is 13:15. 60 + 15 − 25 = 50 minutes, so it is 12:50." """
+    hours, rest = divmod(abs(minutes), 60)
+    sign, word, gives = (1, "and", "make") if minutes > 0 else (-1, "less", "is")
+    after = start + sign * 60 * hours
+    moved = f"{clock(start)} {word} {count(hours, 'hour')} {gives} {clock(after)}. " if hours else ""
+    if hours and not rest:
+        return moved.rstrip()
+    shown, end = after % 60, after + sign * rest
+    if minutes > 0:
+        both = shown + rest
+        over = f" = 60 + {both - 60}" if both >= 60 else ""
+        return f"{moved}{shown} + {rest} = {both}{over} minutes, so it is {clock(end)}."
+    lent = "60 + " if rest > shown else ""
+    return f"{moved}{lent}{shown} − {rest} = {end % 60} minutes, so it is {clock(end)}."
+
+
 def percent_of(percent: int, whole: int, shown: Callable[[Fraction | int], str] = decimal) -> str:
     """A share of a number as one takes it in one's head: "10 % of 80 is 8, so 30 % is 3 × 8 = 24." """
 

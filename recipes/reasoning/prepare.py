@@ -5,7 +5,7 @@
     <out>/varied.jsonl       the same with other numbers and names, computed anew
     <out>/calculator.jsonl   the same, a calculator offered: a call for each note
     <out>/practice.jsonl     word, arithmetic, logic and calendar problems of the data factory
-    <out>/practice-test.jsonl    the like from other seeds, without a question of the above
+    <out>/practice-test.jsonl    the like from other seeds, in phrasings and of things that no row of the above has
     <out>/calls.jsonl        requests and tools, and when to ask back or to call nothing
     <out>/functions.jsonl    functions that compute, to be called even so
     <out>/unknown.jsonl      what it can't know, and says so
@@ -53,14 +53,17 @@ from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, PRACTICE, CALLS, FUNCTIONS = 20_000, 300, 1_500, 8_000  # rows; of each pipeline, but for the first
+VARIED, PRACTICE, CALLS, FUNCTIONS = 20_000, 400, 1_500, 8_000  # rows; of each pipeline, but for the first
+PHRASINGS = 8  # of a pipeline's templates, one of so many is kept for the test
+TESTED = 40  # problems of each pipeline
 WISHES = 300  # requests, of which each is answered six times
 SUMS = ["words.ages", "words.calendars", "words.clocks", "words.coins", "words.discounts", "words.interest", "words.inventory",
         "words.mixtures", "words.recipes", "words.savings", "words.sharing", "words.shopping", "words.travel", "words.work",
         "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "arithmetic.units",
         "logic.state", "logic.syllogisms", "logic.temporal", "logic.spatial", "logic.knights"]  # fmt: skip
-HARD = ["words.calendars", "words.clocks", "words.discounts", "words.recipes", "words.shopping", "words.work",
-        "arithmetic.fractions", "logic.state", "logic.temporal"]  # fmt: skip
+HARD = ["words.calendars", "words.clocks", "words.discounts", "words.interest", "words.recipes", "words.savings", "words.sharing",
+        "words.work", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "logic.knights", "logic.spatial",
+        "logic.state", "logic.syllogisms", "logic.temporal"]  # fmt: skip
 TOOLS = ["agents.single", "agents.irrelevant", "agents.missing", "agents.parallel"]
 TEXTS = ["inspect_ai.txt", "llm.txt", "torchtune.txt", "vega-lite.txt"]
 TESTS = ["bfcl", "humaneval", "ifeval", "math500", "mbpp", "mmlu"]
@@ -100,13 +103,11 @@ def main() -> None:
     renumbered = save("varied.jsonl", (row for each in varied if (row := again(each))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
-    more = made(out / "hard", HARD, 3 * PRACTICE, level=1, seed=2)
-    practice = save("practice.jsonl", itertools.chain(made(out / "practice", SUMS, PRACTICE, level=1), more))
-    asked = {row.problem.messages[-1].text for row in practice}
-    test = (row for row in made(out / "practice-test", SUMS, 40, level=1, seed=1))
-    write_jsonl(
-        out / "practice-test.jsonl", (row.problem for row in test if row.problem.messages[-1].text not in asked)
-    )
+    easy, hard = made(out / "practice", SUMS, PRACTICE, level=1), made(out / "hard", HARD, PRACTICE, level=1, seed=2)
+    practice = save("practice.jsonl", (row for row in itertools.chain(easy, hard) if not unseen(row)))
+    test = (row.problem for row in made(out / "practice-test", SUMS, 2 * PRACTICE, level=1, seed=1) if unseen(row))
+    of_each = itertools.groupby(test, lambda problem: problem.id.split("/")[0])
+    write_jsonl(out / "practice-test.jsonl", (each for _, some in of_each for each in itertools.islice(some, TESTED)))
     for name, pipelines, n in (("calls", TOOLS, CALLS), ("functions", ["agents.functions"], FUNCTIONS)):
         rows = made(out / name, pipelines, n, level=1)
         save(f"{name}.jsonl", (row for row in rows if len(str(row.problem.metadata["tools"])) < LONGEST))
@@ -141,6 +142,12 @@ def made(place: Path, pipelines: list[str], rows: int, *, seed: int = 0, level: 
     make = factory.Make(pipelines, rows, level, "worked", **of)
     factory.execute(factory.plan(factory.Config(str(place), [make], seed=seed)))
     return mixture.rows(str(place))
+
+
+def unseen(row: Example) -> bool:
+    """Whether a row's phrasing, which its template names, is kept for the test."""
+    phrasing = f"{row.problem.id.split('/')[0]} {row.problem.metadata['template']}"
+    return int(hashlib.sha256(phrasing.encode()).hexdigest(), 16) % PHRASINGS == 0
 
 
 def split(rows: Iterable[seeds.Seed]) -> tuple[list[seeds.Seed], list[Problem]]:

@@ -107,7 +107,7 @@ def _add(draw: Draw, level: int) -> Draft:
     steps = (
         [
             Step(
-                f"The common denominator of {b} and {d} is {common}: {a}/{b} = {x}/{common} and {c}/{d} = {y}/{common}.",
+                f"The common denominator of {b} and {d} is {common}: {_expanded(a, b, common)} and {_expanded(c, d, common)}.",
                 "Both need parts of one size.",
                 slip,
             )
@@ -132,6 +132,13 @@ def _add(draw: Draw, level: int) -> Draft:
         says=f"{a}/{b} {mark} {c}/{d} = {value}.",
         given=f"{a}/{b} {mark} {c}/{d}; the denominators are {b} and {d}.",
         check=f"Backwards: {back}",
+    )
+
+
+def _expanded(top: int, bottom: int, common: int) -> str:
+    times = common // bottom
+    return (
+        f"{top}/{bottom} = {top} × {times}/{common} = {top * times}/{common}" if times > 1 else f"{top}/{bottom} stays"
     )
 
 

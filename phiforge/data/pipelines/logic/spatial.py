@@ -61,14 +61,14 @@ def _walk(draw: Draw, level: int) -> Draft:
             told.append(f"turns {turn if turn == 'around' else 'to the ' + turn}")
             wrong = (old - _TURNS[turn]) % 4
             slip = Slip(f"{who.They} turns {turn} and faces {_SIDES[wrong]}.", f"Facing {_SIDES[old]}, {_SIDES[wrong]} is on the other hand.") if turn != "around" and old in (1, 2, 3) else None  # fmt: skip
-            why = f"Facing {_SIDES[old]}, {who.they} turns {turn if turn == 'around' else 'to the ' + turn} and now faces {_SIDES[facing]}."  # fmt: skip
+            steps.append(Step(f"From {_SIDES[old]}, {who.they} turns {turn} to {_SIDES[facing]}.", "", slip))
         else:
-            why, slip = f"{who.They} faces {_SIDES[facing]}.", None
+            steps.append(Step(f"{who.They} faces {_SIDES[facing]}."))
         told.append(f"walks {length} {unit}")
         moves.append([turn, length])
         dx, dy = _MOVE[_SIDES[facing]]
         x, y = x + dx * length, y + dy * length
-        steps.append(Step(f"{length} {unit} to the {_SIDES[facing]}: now {who.they} is {_whereabouts(x, y, unit)}.", why, slip))  # fmt: skip
+        steps.append(Step(f"{length} {unit} to the {_SIDES[facing]}: now {who.they} is {_whereabouts(x, y, unit)}."))
     asks = ["facing", "back"] + (["side"] if x or y else [])
     if x and y and isqrt(x * x + y * y) ** 2 == x * x + y * y:
         asks = ["line"]
@@ -186,8 +186,11 @@ def _compass(draw: Draw, level: int) -> Draft:
             else:
                 continue
             slip = Slip(f"The {new} is {length} to the {_SIDES[(_SIDES.index(word) + 2) % 4]} of the {old}.", "That turns the sentence round.") if new == b else None  # fmt: skip
-            why = f"The {new} is {length} {word} of the {old}." if old != start else f"Begin at the {start}."
-            via[new] = old, Step(f"The {new} is {_signed(*known[new])} of the {start}.", why, slip)
+            near = f"The {new} is {length} {word} of the {old}"
+            if old == start:
+                via[new] = old, Step(f"{near}.", f"Begin at the {start}.", slip)
+            else:
+                via[new] = old, Step(f"{near}, so {_moved(known[old], known[new])} of the {start}.", "", slip)
             break
     steps: list[Step] = []
     place = goal
@@ -219,6 +222,26 @@ def _compass(draw: Draw, level: int) -> Draft:
         verifier=verifier,
         verifier_args=args,
     )  # fmt: skip
+
+
+def _moved(old: tuple[int, int], new: tuple[int, int]) -> str:
+    """Where one is after a step, with the sum that gives it: "8 + 6 = 14 west"."""
+    parts = [
+        f"{_sum(before, after)}{abs(after)} {sides[after > 0]}"
+        for before, after, sides in ((old[1], new[1], ("south", "north")), (old[0], new[0], ("west", "east")))
+        if after
+    ]
+    return " and ".join(parts)
+
+
+def _sum(before: int, after: int) -> str:
+    """How a distance becomes another on the same line, "" where nothing has to be reckoned."""
+    if not before or before == after:
+        return ""
+    if (before > 0) != (after > 0):
+        return f"{abs(before - after)} − {abs(before)} = "
+    sign = "+" if abs(after) > abs(before) else "−"
+    return f"{abs(before)} {sign} {abs(after - before)} = "
 
 
 def _signed(x: int, y: int) -> str:

@@ -87,6 +87,10 @@ class _World:
         return steps
 
 
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
+
+
 def _derived(world: _World) -> tuple[Claim, list[Step], str]:
     """A sentence that follows from the premises, how it follows, and the name of the argument. Adds premises."""
     draw, x, top = world.draw, world.extra, world.top
@@ -101,7 +105,7 @@ def _derived(world: _World) -> tuple[Claim, list[Step], str]:
         world.say(last)
         steps = world.climb(low, top)
         claim: Claim = draw.pick((("no", low, x), ("no", x, low)))
-        steps.append(Step(f"It follows that {world.phrase(claim)[0].lower()}{world.phrase(claim)[1:]}", f"{world.quoted(last)} All {n[low]} are {n[top]}.", Slip(f"This speaks of {n[top]} only, not of {n[low]}.", f"But all {n[low]} are among the {n[top]}.")))  # fmt: skip
+        steps.append(Step(f"As {_lower(world.phrase(last))[:-1]}, {_lower(world.phrase(claim))}", f"{world.quoted(last)} All {n[low]} are {n[top]}.", Slip(f"This speaks of {n[top]} only, not of {n[low]}.", f"But all {n[low]} are among the {n[top]}.")))  # fmt: skip
         return claim, steps, "exclusion"
     if kind == "some":
         first: Claim = draw.pick((("some", x, low), ("some", low, x)))
@@ -110,7 +114,7 @@ def _derived(world: _World) -> tuple[Claim, list[Step], str]:
         return claim, [
             Step(f"There is at least one thing that is among the {n[x]} and among the {n[low]}.", world.quoted(first)),
             *world.climb(low, top),
-            Step(f"So that thing is among the {n[top]} too: {world.phrase(claim)[0].lower()}{world.phrase(claim)[1:]}", f"It belongs to the {n[low]}."),
+            Step(f"So that thing is among the {n[top]} too: {_lower(world.phrase(claim))}", f"It belongs to the {n[low]}."),
         ], "some"  # fmt: skip
     if kind == "some not":  # some x are not in the widest kind, so they are in none below
         first = ("some not", x, top)
@@ -202,9 +206,9 @@ def _judge(draw: Draw, level: int) -> Draft:
         answer = _ANSWERS[0]
         if draw.chance(0.45):
             proven, claim, answer = claim, (_OPPOSITE[claim[0]], *claim[1:]), _ANSWERS[1]
-            steps.append(Step(f"“{world.phrase(claim)}” is the exact opposite of “{world.phrase(proven)}”, so it must be false."))  # fmt: skip
+            steps.append(Step(f"The claim “{world.phrase(claim)}” says the opposite, so it must be false.", f"It is held against “{world.phrase(proven)}”"))  # fmt: skip
         else:
-            steps.append(Step("That is the claim, so it must be true."))
+            steps.append(Step(f"The claim “{world.phrase(claim)}” says the same, so it must be true."))
     else:
         steps.append(Step("So the claim may be either."))
     told, form = _told(world, level), draw.between(0, 3)
@@ -305,7 +309,7 @@ def _choose(draw: Draw, level: int) -> Draft:
         facts=_facts(world, {"kind": "choose", "options": [list(each) for each in options]}),
         template=f"choose {name} {world.group} {form}",
         steps=steps,
-        says=f"{letter} follows: {world.phrase(claim)[0].lower()}{world.phrase(claim)[1:]}",
+        says=f"{letter} follows: {_lower(world.phrase(claim))}",
         given=f"The kinds are {listed(n)}.",
         check=f"{letter} needs nothing but the sentences that I have used.",
         verifier="choice",

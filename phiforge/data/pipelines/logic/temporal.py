@@ -12,7 +12,7 @@ from typing import Any
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import WEEKDAYS, count, counted_days, listed, past_weeks, people
+from phiforge.data.words import WEEKDAYS, clock, count, counted_days, listed, on_the_clock, past_weeks, people
 
 _STORIES = (
     ("the history of a town", "the bridge was built;the mill burned down;the school opened;the river flooded;the town got its wall;the market moved;the church lost its tower;the railway came;the theatre closed"),
@@ -46,10 +46,6 @@ def make(draw: Draw, level: int) -> Draft:
         (_order, _may, _clock, _weekday, _overlap, _together),
     )
     return draw.pick(kinds[level - 1])(draw, level)
-
-
-def _time(minutes: int) -> str:
-    return f"{minutes // 60 % 24}:{minutes % 60:02d}"
 
 
 # --- order -----------------------------------------------------------------------------------------------------------
@@ -240,37 +236,38 @@ def _clock(draw: Draw, level: int) -> Draft:
     for i, (what, length) in enumerate(reversed(parts) if backwards else parts):
         new = at - length if backwards else at + length
         mark = "−" if backwards else "+"
-        why = ("A break." if what == "gap" else "") if i else f"Begin at {'the end' if backwards else 'the start'}, {_time(at)}."  # fmt: skip
+        why = ("A break." if what == "gap" else "") if i else f"Begin at {'the end' if backwards else 'the start'}, {clock(at)}."  # fmt: skip
         decimal = at // 60 * 100 + at % 60 + (-1 if backwards else 1) * (length // 60 * 100 + length % 60)
         carried = (at % 60 + length % 60 >= 60) if not backwards else (at % 60 < length % 60)
-        slip = Slip(f"{_time(at)} {mark} {_minutes(length)} is {decimal // 100}:{decimal % 100:02d}.", "An hour has 60 minutes, not 100.") if carried and decimal > 0 else None  # fmt: skip
-        steps.append(Step(f"{_time(at)} {mark} {_minutes(length)} = {_time(new)}{' (on the other side of midnight)' if (new // 1440) != (at // 1440) else ''}.", why, slip))  # fmt: skip
+        slip = Slip(f"{clock(at)} {mark} {_minutes(length)} is {decimal // 100}:{decimal % 100:02d}.", "An hour has 60 minutes, not 100.") if carried and decimal > 0 else None  # fmt: skip
+        midnight = "That is on the other side of midnight." if new // 1440 != at // 1440 else ""
+        steps.append(Step(f"{on_the_clock(at, -length if backwards else length)} {midnight}".strip(), why, slip))
         at = new
     form = draw.between(0, 2)
     if backwards:
         question = (
-            f"{text} At {_time(end)} all of it is over. When did {who.they} begin?",
-            f"All of this ends at {_time(end)}: {text} At what time does it begin?",
-            f"{text} It has to be finished by {_time(end)} sharp. When is the latest time to start?",
+            f"{text} At {clock(end)} all of it is over. When did {who.they} begin?",
+            f"All of this ends at {clock(end)}: {text} At what time does it begin?",
+            f"{text} It has to be finished by {clock(end)} sharp. When is the latest time to start?",
         )[form]
-        answer, asked = _time(begin), "begin"
+        answer, asked = clock(begin), "begin"
     elif draw.chance(0.25):
-        question = f"{text} It begins at {_time(begin)} and everything goes as planned until {_time(end)}. How many minutes of that are breaks?"  # fmt: skip
+        question = f"{text} It begins at {clock(begin)} and everything goes as planned until {clock(end)}. How many minutes of that are breaks?"  # fmt: skip
         gaps = [length for what, length in parts if what == "gap"]
         answer, asked = str(sum(gaps)), "breaks"
         busy = [length for what, length in parts if what == "doing"]
         steps = [
-            Step(f"From {_time(begin)} to {_time(end)} it is {_minutes(total)}, so {total} minutes."),
+            Step(f"From {clock(begin)} to {clock(end)} it is {_minutes(total)}, so {total} minutes."),
             Step(f"{' + '.join(map(str, busy))} = {sum(busy)} minutes are taken up.", "The rest is breaks."),
             Step(f"{total} − {sum(busy)} = {sum(gaps)}."),
         ]
     else:
         question = (
-            f"{text} It begins at {_time(begin)}. When is it all over?",
-            f"At {_time(begin)} the day begins: {text} At what time does the last thing end?",
-            f"{text} If the first begins at {_time(begin)}, when does the last one end?",
+            f"{text} It begins at {clock(begin)}. When is it all over?",
+            f"At {clock(begin)} the day begins: {text} At what time does the last thing end?",
+            f"{text} If the first begins at {clock(begin)}, when does the last one end?",
         )[form]
-        answer, asked = _time(end), "end"
+        answer, asked = clock(end), "end"
     return Draft(
         question=question + (" Give the time as h:mm on the 24-hour clock." if asked != "breaks" else ""),
         answer=answer,
@@ -279,7 +276,7 @@ def _clock(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"It {'began' if asked == 'begin' else 'ends'} at {answer}." if asked != "breaks" else f"The breaks take {answer} minutes.",
         given=f"{count(len(parts), 'stretch', 'stretches')} of time, one after the other.",
-        check=f"All together it is {' + '.join(str(length) for _, length in parts)} = {total} minutes, and {_time(begin)} and {_time(end)} are that far apart.",
+        check=f"All together it is {' + '.join(str(length) for _, length in parts)} = {total} minutes, and {clock(begin)} and {clock(end)} are that far apart.",
         verifier="math" if asked == "breaks" else "choice",
         verifier_args={} if asked == "breaks" else {"aliases": [f"0{answer}"] if len(answer) == 4 else []},
     )  # fmt: skip
@@ -306,19 +303,19 @@ def _overlap(draw: Draw, level: int) -> Draft:
     begin, end = max(a for a, _ in spans), min(b for _, b in spans)
     length = max(0, end - begin)
     place = draw.pick(("at the library", "in the office", "at the pool", "at the fair", "in the workshop", "at the gym", "in the café", "at the museum", "in the garden", "at the station", "in the studio", "at the beach"))  # fmt: skip
-    told = [draw.pick((f"{name} is {place} from {_time(a)} to {_time(b)}.", f"{name} comes at {_time(a)} and stays for {_minutes(b - a)}.", f"{name} leaves at {_time(b)}, having come at {_time(a)}.", f"{name} is there for {_minutes(b - a)}, until {_time(b)}.")) for name, (a, b) in zip(who, spans, strict=True)]  # fmt: skip
-    told[0] = f"{who[0]} is {place} from {_time(spans[0][0])} to {_time(spans[0][1])}."
+    told = [draw.pick((f"{name} is {place} from {clock(a)} to {clock(b)}.", f"{name} comes at {clock(a)} and stays for {_minutes(b - a)}.", f"{name} leaves at {clock(b)}, having come at {clock(a)}.", f"{name} is there for {_minutes(b - a)}, until {clock(b)}.")) for name, (a, b) in zip(who, spans, strict=True)]  # fmt: skip
+    told[0] = f"{who[0]} is {place} from {clock(spans[0][0])} to {clock(spans[0][1])}."
     together = "both" if n == 2 else "all three"
     steps = [
-        Step(f"{name}: {_time(a)} to {_time(b)}.", "Write all as begin and end." if i == 0 else "")
+        Step(f"{name}: {clock(a)} to {clock(b)}.", "Write all as begin and end." if i == 0 else "")
         for i, (name, (a, b)) in enumerate(zip(who, spans, strict=True))
     ]
     last, first = who[[a for a, _ in spans].index(begin)], who[[b for _, b in spans].index(end)]
-    steps.append(Step(f"The last to come is {last}, at {_time(begin)}; the first to leave is {first}, at {_time(end)}.", "They are together from the latest beginning to the earliest end."))  # fmt: skip
+    steps.append(Step(f"The last to come is {last}, at {clock(begin)}; the first to leave is {first}, at {clock(end)}.", "They are together from the latest beginning to the earliest end."))  # fmt: skip
     if length:
-        steps.append(Step(f"From {_time(begin)} to {_time(end)} it is {_minutes(length)}{f', {length} minutes' if length >= 60 else ''}.", "", Slip(f"{end // 60 * 100 + end % 60 - begin // 60 * 100 - begin % 60} minutes.", "Hours and minutes can't be subtracted like plain numbers.") if end % 60 < begin % 60 else None))  # fmt: skip
+        steps.append(Step(f"From {clock(begin)} to {clock(end)} it is {_minutes(length)}{f', {length} minutes' if length >= 60 else ''}.", "", Slip(f"{end // 60 * 100 + end % 60 - begin // 60 * 100 - begin % 60} minutes.", "Hours and minutes can't be subtracted like plain numbers.") if end % 60 < begin % 60 else None))  # fmt: skip
     else:
-        steps.append(Step(f"{_time(end)} is not later than {_time(begin)}, so they are never there together: 0 minutes."))  # fmt: skip
+        steps.append(Step(f"{clock(end)} is not later than {clock(begin)}, so they are never there together: 0 minutes."))  # fmt: skip
     form = draw.between(0, 2)
     ask = (f"For how many minutes are {together} there at the same time?", f"How many minutes do {listed(who)} spend there together?", f"What is the length, in minutes, of the time when {together} are there?")[form]  # fmt: skip
     return Draft(
@@ -329,9 +326,9 @@ def _overlap(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"They are there together for {length} minutes.",
         given=f"{n} people; the time that {together} share is wanted.",
-        check=f"{_time(begin)} and {_time(end)} lie in {'both' if n == 2 else 'all three'} stays."
+        check=f"{clock(begin)} and {clock(end)} lie in {'both' if n == 2 else 'all three'} stays."
         if length
-        else f"{first} has gone by {_time(end)}, and {last} comes at {_time(begin)}.",
+        else f"{first} has gone by {clock(end)}, and {last} comes at {clock(begin)}.",
     )
 
 
@@ -351,12 +348,12 @@ def _relation(draw: Draw, level: int) -> Draft:
     letter = "ABCD"[options.index(kind)]
     form = draw.between(0, 1)
     question = (
-        f"The {x} goes from {_time(one[0])} to {_time(one[1])}, the {y} from {_time(other[0])} to {_time(other[1])}. What is true?",
-        f"{people(draw, 1)[0]} notes: {x} {_time(one[0])}–{_time(one[1])}, {y} {_time(other[0])}–{_time(other[1])}. How does the {x} lie to the {y}?",
+        f"The {x} goes from {clock(one[0])} to {clock(one[1])}, the {y} from {clock(other[0])} to {clock(other[1])}. What is true?",
+        f"{people(draw, 1)[0]} notes: {x} {clock(one[0])}–{clock(one[1])}, {y} {clock(other[0])}–{clock(other[1])}. How does the {x} lie to the {y}?",
     )[form]
 
     def compared(p: int, q: int) -> str:
-        return f"{_time(p)} is {'earlier than' if p < q else 'later than' if p > q else 'the same as'} {_time(q)}"
+        return f"{clock(p)} is {'earlier than' if p < q else 'later than' if p > q else 'the same as'} {clock(q)}"
 
     steps = [
         Step(f"Begins: {compared(one[0], other[0])}.", f"The {x} first, then the {y}."),
@@ -373,7 +370,7 @@ def _relation(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"The {x} {_ALLEN[kind]}.",
         given="Four times have to be compared.",
-        check=f"Seen from the {y}, it is the same picture: {_time(other[0])} to {_time(other[1])} against {_time(one[0])} to {_time(one[1])}.",
+        check=f"Seen from the {y}, it is the same picture: {clock(other[0])} to {clock(other[1])} against {clock(one[0])} to {clock(one[1])}.",
         verifier="choice",
         verifier_args={"options": texts},
     )  # fmt: skip
@@ -392,13 +389,13 @@ def _together(draw: Draw, level: int) -> Draft:
     steps: list[Step] = []
     for at, change, name in moments:
         inside += change
-        steps.append(Step(f"{_time(at)}: {name} {'comes' if change > 0 else 'leaves'}, {inside} inside.", "Go through all comings and goings in order of time." if not steps else ""))  # fmt: skip
+        steps.append(Step(f"{clock(at)}: {name} {'comes' if change > 0 else 'leaves'}, {inside} inside.", "Go through all comings and goings in order of time." if not steps else ""))  # fmt: skip
         if inside > most:
             most, when = inside, at
     steps.append(Step(f"The largest number is {most}.", "", Slip(f"There are {n} visitors, so {n}.", "They were not all there at once.") if most < n else None))  # fmt: skip
     place = draw.pick(("a small museum", "a chapel", "a bookshop", "a greenhouse", "a sauna", "a reading room", "a tower", "a gallery", "a cave", "an observatory", "a tea room", "a workshop"))  # fmt: skip
     form = draw.between(0, 1)
-    told = "; ".join(f"{name} {_time(a)}–{_time(b)}" for name, (a, b) in zip(names, spans, strict=True))
+    told = "; ".join(f"{name} {clock(a)}–{clock(b)}" for name, (a, b) in zip(names, spans, strict=True))
     question = (
         f"The visitors' book of {place} shows: {told}. What is the greatest number of them that were inside at the same time? Somebody who leaves at the moment when another comes is out already.",
         f"These people were in {place}: {told}. How many were there at once, at most? (At the minute when one goes and one comes, count the one who goes as gone.)",
@@ -411,7 +408,7 @@ def _together(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"At most {most} were there at once.",
         given=f"{n} stays; the number inside changes only when somebody comes or leaves.",
-        check=f"At {_time(when)} these are inside: {listed([name for name, (a, b) in zip(names, spans, strict=True) if a <= when < b])}.",
+        check=f"At {clock(when)} these are inside: {listed([name for name, (a, b) in zip(names, spans, strict=True) if a <= when < b])}.",
     )
 
 
@@ -442,7 +439,7 @@ def _weekday(draw: Draw, level: int) -> Draft:
     start = (today + shift) % 7
     steps: list[Step] = []
     if shift:
-        steps.append(Step(f"Today is {WEEKDAYS[today]}.", f"{anchor[0].upper()}{anchor[1:]} is {WEEKDAYS[start]}.", Slip(f"Today is {WEEKDAYS[(start + shift) % 7]}.", "That counts in the wrong direction.")))  # fmt: skip
+        steps.append(Step(f"{counted_days(start, -shift)} Today is {WEEKDAYS[today]}.", f"{anchor[0].upper()}{anchor[1:]} is {WEEKDAYS[start]}.", Slip(f"Today is {WEEKDAYS[(start + shift) % 7]}.", "That counts in the wrong direction.")))  # fmt: skip
     day = today
     for hop, phrase in zip(reversed(hops), reversed(phrases), strict=True):
         rest = abs(hop) % 7

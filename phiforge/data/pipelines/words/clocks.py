@@ -12,8 +12,8 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import asides, known, told
-from phiforge.data.pipelines.words.travel import clock, span
-from phiforge.data.words import count, decimal, people
+from phiforge.data.pipelines.words.travel import span
+from phiforge.data.words import clock, count, decimal, on_the_clock, people
 
 _SHOWS = ("a film", "the rehearsal", "a lesson", "the night train", "a lecture", "the ferry trip", "the football match with its break", "an operation", "the guided tour", "a play", "the council meeting", "a shift at the bakery", "the choir practice", "a flight", "the charging of the battery", "the firing of a kiln", "a wash with the drying", "the hike")  # fmt: skip
 # Cities by their winter time, in minutes from Greenwich. Facts of today's rules; questions state them.
@@ -50,23 +50,6 @@ def _aliases(minutes: int) -> dict[str, list[str]]:
 _AS = ("Give it as H:MM on a 24-hour clock.", "Answer like 17:05.", "Write the time as H:MM, 24-hour.")
 
 
-def _add(start: int, minutes: int) -> str:
-    """How one adds on a clock: to the full hour first."""
-    to_hour = -start % 60
-    if minutes < 60 and start % 60 + minutes < 60:
-        return f"{clock(start)} and {minutes} minutes make {clock(start + minutes)}."
-    hours, rest = divmod(minutes, 60)
-    if hours and not rest:
-        return f"{clock(start)} and {count(hours, 'hour')} make {clock(start + minutes)}."
-    if not hours:
-        return (
-            f"{to_hour} minutes to {clock(start + to_hour)}, and {minutes - to_hour} more: {clock(start + minutes)}."
-        )
-    both = start % 60 + rest
-    over = "" if both < 60 else " = 60" if both == 60 else f" = 60 + {both - 60}"
-    return f"{clock(start)} and {count(hours, 'hour')} make {clock(start + 60 * hours)}; {start % 60} + {rest} = {both}{over} minutes, so it is {clock(start + minutes)}."
-
-
 def _end(draw: Draw, level: int) -> Draft:
     who, show = people(draw, 1)[0], draw.pick(_SHOWS)
     minutes = draw.between(5, 40) * 5 if level == 1 else draw.between(25, 320)
@@ -93,7 +76,7 @@ def _end(draw: Draw, level: int) -> Draft:
         template=f"end {show} {back}",
         verifier="choice",
         verifier_args=_aliases(wanted),
-        steps=[Step(f"{clock(end)} less {span(minutes)}: back {count(minutes // 60, 'hour')} to {clock(end - minutes // 60 * 60)}, and {count(minutes % 60, 'minute')} more to {clock(start)}." if back else _add(start, minutes), draw.pick(("Hours first, then minutes.", "In two goes.")), Slip(f"{end // 60}.{end % 60:02d} − {minutes // 60}.{minutes % 60:02d} as decimals." if back else f"{start // 60}.{start % 60:02d} + {minutes // 60}.{minutes % 60:02d} as decimals.", "An hour has 60 minutes, not 100."))],
+        steps=[Step(on_the_clock(end, -minutes) if back else on_the_clock(start, minutes), draw.pick(("Hours first, then minutes.", "In two goes.")), Slip(f"{end // 60}.{end % 60:02d} − {minutes // 60}.{minutes % 60:02d} as decimals." if back else f"{start // 60}.{start % 60:02d} + {minutes // 60}.{minutes % 60:02d} as decimals.", "An hour has 60 minutes, not 100."))],
         says=f"It {'began' if back else 'is over'} at {clock(wanted)}.",
         given=known(draw, f"{span(minutes)}, {'ending' if back else 'beginning'} at {clock(end if back else start)}.", extra),
         check=f"From {clock(start)} to {clock(end)} it is {span(minutes)}.",
@@ -176,7 +159,7 @@ def _zones(draw: Draw, level: int) -> Draft:
     zone = f"The time in {there} is {_zone(b - a)} that in {here}."
     facts = [draw.pick((f"{who}'s plane leaves {here} at {clock(leave)} local time and lands in {there} after {span(way)}.", f"At {clock(leave)} by {here} time, {who} takes off for {there}; the flight takes {span(way)}.")), zone] if way else [draw.pick((f"In {here} it is {clock(leave)} when {who} calls a friend in {there}.", f"{who} in {here} starts a video call to {there} at {clock(leave)}.")), zone]  # fmt: skip
     question = f"What time is it in {there} {'on landing' if way else 'then'}? {draw.pick(_AS)}"
-    steps = [Step(_add(leave, way), f"First by the clock of {here}.")] if way else []
+    steps = [Step(on_the_clock(leave, way), f"First by the clock of {here}.")] if way else []
     local = leave + way
     steps.append(
         Step(

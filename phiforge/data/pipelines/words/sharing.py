@@ -115,7 +115,8 @@ def _split(draw: Draw, level: int) -> Draft:
     )
     steps.append(
         Step(
-            f"{total} = {n} × {each} + {rest}.",
+            f"{n} × {each} = {n * each} and {n} × {each + 1} = {n * (each + 1)}, so it is {each} each"
+            + (f", and {total} − {n * each} = {rest} are left." if wanted_rest else "."),
             draw.pick(("Divide with a rest.", f"How often does {n} go into {total}?")),
             Slip(
                 f"{total} ÷ {n} rounds up to {each + 1}.",

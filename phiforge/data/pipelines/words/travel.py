@@ -14,7 +14,7 @@ from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import asides, known, told
 from phiforge.data.rows import Unfit
-from phiforge.data.words import Person, decimal, people
+from phiforge.data.words import Person, clock, decimal, people
 
 # How someone travels, with the least and the highest speed in kilometres an hour.
 _MOVES = (
@@ -36,11 +36,6 @@ def make(draw: Draw, level: int) -> Draft:
         (_catch, _average, _meet, _legs),
     )
     return draw.pick(kinds[level - 1])(draw, level)
-
-
-def clock(minutes: int) -> str:
-    """A time of day: 545 is "9:05"."""
-    return f"{minutes // 60 % 24}:{minutes % 60:02d}"
 
 
 def span(minutes: int) -> str:
