@@ -10,7 +10,6 @@ from phiforge.model.config import PRESETS, shrink
 from phiforge.model.phi3 import Linear, Phi3
 from phiforge.train import switchback
 from phiforge.train.lora import adapted
-from phiforge.train.loss import cross_entropy, with_entropy
 from phiforge.train.switchback import Rounded, Switched, round_rows, switch
 
 
@@ -90,31 +89,8 @@ def test_a_weight_that_moves_has_a_gradient_by_int8(monkeypatch: pytest.MonkeyPa
     torch.testing.assert_close(layer(x), 2 * y, rtol=0.02, atol=0.05)
 
 
-def test_a_product_in_pieces_is_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, weight, out = (drawn(*shape).bfloat16() for shape in ((150, 48), (34, 48), (150, 34)))
-    found = switchback._add_rounded(x, *round_rows(weight), out.clone())
-    monkeypatch.setattr(switchback, "AT_ONCE", 1)
-    assert torch.equal(found, switchback._add_rounded(x, *round_rows(weight), out.clone()))
-
-
-def test_all_layers_and_the_head_are_switched() -> None:
+def test_all_layers_but_the_head_are_switched() -> None:
     network = Phi3(shrink(PRESETS["phi-4-mini-instruct"], n_layers=3)).init_weights().bfloat16()
-    assert len(switch(network)) == 3 * 4 + 1
-    assert not any(type(module) is Linear for module in network.modules())
-
-
-def test_a_head_by_int8_is_near() -> None:
-    states, head, labels = drawn(40, 64).bfloat16(), drawn(200, 64, seed=1).bfloat16() / 8, torch.arange(40)
-
-    def found(network_head: Tensor, by: Rounded | None, x: Tensor) -> list[Tensor]:
-        x, of_head = x.clone().requires_grad_(), network_head.clone().requires_grad_()
-        chances, entropies = with_entropy(x, of_head, labels, by)
-        loss = cross_entropy(x, of_head, labels, torch.ones(40), rounded=by)
-        (loss - chances.sum() + entropies.sum()).backward()
-        assert x.grad is not None
-        assert of_head.grad is not None
-        return [chances.detach(), entropies.detach(), loss.detach(), x.grad, of_head.grad]
-
-    exact = found(head.float(), None, states.float())
-    for ours, theirs in zip(found(head, Rounded(head), states), exact, strict=True):
-        assert (ours.float() - theirs).norm() / theirs.norm() < 0.03
+    assert len(switch(network)) == 3 * 4
+    assert not any(type(module) is Linear for module in network.layers.modules())
+    assert type(network.lm_head) is Linear

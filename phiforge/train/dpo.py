@@ -22,7 +22,6 @@ from phiforge.train import distributed
 from phiforge.train.batches import Batch, Document, hidden, plan
 from phiforge.train.loop import Stage
 from phiforge.train.loss import log_probabilities
-from phiforge.train.switchback import rounded
 
 
 class Pair(NamedTuple):
@@ -58,8 +57,7 @@ def answers(pairs: Sequence[Pair]) -> list[Document]:
 
 def answer_log_probabilities(model: Phi3, batch: Batch) -> Tensor:
     """log p(answer | prompt) of each document, fp32 [n]: the sum over its weighted tokens."""
-    head = model.lm_head
-    each = log_probabilities(hidden(model, batch), head.weight, batch.labels, rounded(head)) * batch.weights
+    each = log_probabilities(hidden(model, batch), model.lm_head.weight, batch.labels) * batch.weights
     return torch.stack([part.sum() for part in each.split(batch.lengths)])
 
 

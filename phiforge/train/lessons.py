@@ -18,7 +18,6 @@ from phiforge.train.batches import hidden, plan
 from phiforge.train.groups import Group, Prompt
 from phiforge.train.loss import with_entropy
 from phiforge.train.shared import Begun, Shared
-from phiforge.train.switchback import rounded
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def weighed(model: Phi3, batch: Shared, temperature: float) -> tuple[Tensor, Ten
     states = hidden(model, batch)[batch.rows]
     if temperature != 1:
         states = states / temperature
-    return with_entropy(states, model.lm_head.weight, batch.targets, rounded(model.lm_head))
+    return with_entropy(states, model.lm_head.weight, batch.targets)
 
 
 @torch.no_grad()

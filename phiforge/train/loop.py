@@ -109,7 +109,7 @@ def train(
         tracking(tracker if chief else None, run.path, about) as tell,
         working(model, dtype, recompute, final=(Diverged, Interrupted)) as work,
         _interruptible() as interrupted,
-        memory.kept(),
+        nullcontext() if recompute else memory.kept(),  # who computes again wants to hold little
     ):
         moved = Moved(work.trained, settings)
         if first:

@@ -4,8 +4,8 @@ In bf16 the loss is taken of a working copy whose weights, activations and produ
 its weights are what the optimiser moves, and every micro-batch's gradients are added to it in fp32 as soon as they are there.
 Mean squares, softmaxes and the cross-entropy are taken in fp32 either way.
 
-Products may be by int8 instead (switchback.py), which is for whoever asks for it, and has a processor that is fast at it: it is
-as exact as the int8 that the network will be served in, but no more.
+The layers' products may be by int8 instead (switchback.py), which is for whoever asks for it, and has a processor that is fast at
+it: it is as exact as the int8 that the network will be served in, but no more.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from phiforge.records import Example
 from phiforge.train.batches import Batch, Document, hidden, plan
 from phiforge.train.loop import Stage
 from phiforge.train.loss import ROUND, cross_entropy
-from phiforge.train.switchback import rounded
 
 
 def document(format: ChatFormat, example: Example) -> Document:
@@ -25,8 +24,7 @@ def document(format: ChatFormat, example: Example) -> Document:
 
 def language_loss(model: Phi3, batch: Batch, z: float = 0.0) -> tuple[Tensor, dict[str, float]]:
     """The summed cross-entropy of a batch's weighted tokens."""
-    head = model.lm_head
-    return cross_entropy(hidden(model, batch), head.weight, batch.labels, batch.weights, z, rounded(head)), {}
+    return cross_entropy(hidden(model, batch), model.lm_head.weight, batch.labels, batch.weights, z), {}
 
 
 def stage(
