@@ -27,5 +27,5 @@ def pages_cleared() -> int:
 def test_memory_is_kept_meanwhile_and_given_back_afterwards() -> None:
     usual = pages_cleared()
     with memory.kept():
-        assert pages_cleared() < 1000
-    assert pages_cleared() > 0.5 * usual > 1000
+        assert pages_cleared() < 0.1 * usual
+    assert pages_cleared() > 0.5 * usual
