@@ -190,7 +190,7 @@ def _compass(draw: Draw, level: int) -> Draft:
             if old == start:
                 via[new] = old, Step(f"{near}.", f"Begin at the {start}.", slip)
             else:
-                via[new] = old, Step(f"{near}, so {_moved(known[old], known[new])} of the {start}.", "", slip)
+                via[new] = old, Step(f"{near}, so {_signed(*known[new], known[old])} of the {start}.", "", slip)
             break
     steps: list[Step] = []
     place = goal
@@ -224,16 +224,6 @@ def _compass(draw: Draw, level: int) -> Draft:
     )  # fmt: skip
 
 
-def _moved(old: tuple[int, int], new: tuple[int, int]) -> str:
-    """Where one is after a step, with the sum that gives it: "8 + 6 = 14 west"."""
-    parts = [
-        f"{_sum(before, after)}{abs(after)} {sides[after > 0]}"
-        for before, after, sides in ((old[1], new[1], ("south", "north")), (old[0], new[0], ("west", "east")))
-        if after
-    ]
-    return " and ".join(parts)
-
-
 def _sum(before: int, after: int) -> str:
     """How a distance becomes another on the same line, "" where nothing has to be reckoned."""
     if not before or before == after:
@@ -244,9 +234,12 @@ def _sum(before: int, after: int) -> str:
     return f"{abs(before)} {sign} {abs(after - before)} = "
 
 
-def _signed(x: int, y: int) -> str:
-    parts = [f"{abs(v)} {side}" for v, side in ((y, "north" if y > 0 else "south"), (x, "east" if x > 0 else "west")) if v]  # fmt: skip
-    return " and ".join(parts)
+def _signed(x: int, y: int, old: tuple[int, int] = (0, 0)) -> str:
+    """Where a place is, with the sums that lead to it from another one: "8 + 6 = 14 west"."""
+    lines = (old[1], y, ("south", "north")), (old[0], x, ("west", "east"))
+    return " and ".join(
+        f"{_sum(before, after)}{abs(after)} {sides[after > 0]}" for before, after, sides in lines if after
+    )
 
 
 # --- rows and tables -------------------------------------------------------------------------------------------------
