@@ -55,7 +55,7 @@ GRPO_SEARCH: list[Settings] = [{}, {"batch": 16}, {"batch": 4}, {"continuous": T
 # Searched where bf16 is faster; elsewhere it can take sixty times as long.
 LOWER: list[Settings] = [{"bf16": False}, {"dtype": "bfloat16"}]
 OURS_SFT: Settings = {"precision": "auto", "batch": 1}
-OURS_GRPO: Settings = {"precision": "auto", "tokens": 4096, "rollouts": "int8", "lora": 0}
+OURS_GRPO: Settings = {"precision": "auto", "tokens": 2048, "rollouts": "int8", "lora": 0}
 LORA = 16  # rank, on both sides
 
 QUESTIONS = (

@@ -18,7 +18,7 @@ from torch import Tensor
 from phiforge.kernels.head import logs_of, slopes_of
 
 PIECE_BYTES = 48 << 20  # of logits at a time
-KEPT_BYTES = 512 << 20  # of logits that are kept for the way back, at most
+KEPT_BYTES = 256 << 20  # of logits that are kept for the way back, at most
 AT_ONCE = 1 << 20  # elements of the head's gradient
 ROUND = 32  # tokens of products come in multiples: oneDNN makes and keeps code, and memory to work in, for every shape it meets
 PIECE_ROWS = 512  # at most: more rows don't make the product faster
