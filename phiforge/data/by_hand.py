@@ -70,8 +70,6 @@ def _step(term: Term) -> Term | Decimal:
     left, sign, right = term
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         return {"+": _sum, "-": _difference, "*": _product, "/": _quotient}[sign](left, right)
-    if sign == "/" and isinstance(left, Term) and isinstance(right, Decimal) and _divides(left, right):
-        return _each(left, right)
     left = _step(left) if isinstance(left, Term) else left
     if isinstance(right, Term):
         right = _step(right)
@@ -118,21 +116,10 @@ def _quotient(a: Decimal, b: Decimal) -> Term | Decimal:
     found = a / b
     if found * b != a:
         raise ArithmeticError("not a decimal")
-    parts = _places(found)
-    if len(parts) < 2 or len(parts) > 4 or b >= 100 or all(x % b == 0 for x, _ in _digits(a, a)):
+    first, *rest = _places(found)
+    if not rest or len(rest) > 3 or b >= 100 or all(x % b == 0 for x, _ in _digits(a, a)):
         return found
-    return Term(_total([each * b for each in parts]), "/", b)
-
-
-def _divides(sums: Term | Decimal, by: Decimal) -> bool:
-    """Whether these are the parts that `_quotient` makes, so that each is divided for itself."""
-    if isinstance(sums, Decimal):
-        return len(_places(sums / by)) == 1
-    return sums.sign == "+" and _divides(sums.left, by) and _divides(sums.right, by)
-
-
-def _each(sums: Term | Decimal, by: Decimal) -> Term | Decimal:
-    return sums / by if isinstance(sums, Decimal) else Term(_each(sums.left, by), "+", _each(sums.right, by))
+    return Term(first, "+", Term(a - first * b, "/", b))
 
 
 def _total(parts: list[Term | Decimal]) -> Term | Decimal:

@@ -78,8 +78,10 @@ def decimal(value: Fraction | int) -> str:
 
 
 def past_weeks(days: int) -> str:
-    """What is left of so many days over whole weeks: "7 × 6 = 42 and 45 − 42 = 3." """
-    return f"7 × {days // 7} = {days // 7 * 7} and {days} − {days // 7 * 7} = {days % 7}."
+    """What is left of so many days over whole weeks: "1 × 7 = 7, 2: 14 and 17 − 14 = 3." """
+    if days < 7:
+        return f"{days} is less than 7."
+    return f"{counted_up(7, days // 7)} and {days} − {days // 7 * 7} = {days % 7}."
 
 
 def counted_days(start: int, days: int) -> str:
@@ -131,9 +133,14 @@ def percent_of(percent: int, whole: int, shown: Callable[[Fraction | int], str] 
     return f"{first} % of {shown(whole)} is {part(first)}{more}."
 
 
+def counted_up(each: int, times: int) -> str:
+    """Multiples one after another up to the last, from a whole ten on: "10 × 12 = 120, 11: 132, 12: 144"."""
+    first = max(1, (times - 1) // 10 * 10)
+    return ", ".join(
+        [f"{first} × {each} = {first * each}", *(f"{i}: {i * each}" for i in range(first + 1, times + 1))]
+    )
+
+
 def times_into(total: Fraction | int, each: int) -> str:
-    """How often one needs so much to get as far as that: "4 × 12 = 48 is less than 50, 5 × 12 = 60 is enough"."""
-    if total % each == 0:
-        return f"{decimal(total)} ÷ {each} = {total // each}"
-    n = int(total // each)
-    return f"{n} × {each} = {n * each} is less than {decimal(total)}, {n + 1} × {each} = {(n + 1) * each} is enough"
+    """How often one needs so much to get as far as that: "1 × 12 = 12, 2: 24, 3: 36 is enough"."""
+    return f"{counted_up(each, int(-(-total // each)))} is enough"

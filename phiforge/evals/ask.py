@@ -171,7 +171,7 @@ async def _graded(
 
 async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sampling, adapter: str | None) -> Answer:
     messages = protocol.messages(work.problem, work.examples)
-    offered, options = protocol.offered(work.problem), Options(adapter=adapter)
+    offered, options = protocol.offered(work.problem), Options(adapter=adapter, think_limit=protocol.think_limit)
     if protocol.grammar and offered:
         sampling = replace(sampling, grammar=calls.allowed(_local(lm).format, offered))
     replies: list[Reply] = []

@@ -101,6 +101,7 @@ class Generate:
         False  # whether calls are held to the tools' schemas as they are written; models on this machine only
     )
     calculator: bool = False  # whether a calculator is offered instead, whose calls are answered
+    think_limit: int | None = None  # tokens of a thought, which is closed then; models on this machine only
     temperature: float | None = 0.0
     top_p: float | None = None
     top_k: int | None = None

@@ -61,7 +61,8 @@ TASK = Task(
             words="The functions as tools in the model's own format; greedy; the call by BFCL's AST rules.", max_tokens=1024
         ),
         "grammar": Generate(
-            words="As tools, with calls held to the functions' schemas as they are written.", grammar=True, max_tokens=1024
+            words="As tools, with calls held to the functions' schemas as they are written, and thoughts to 512 tokens.",
+            version=2, grammar=True, think_limit=512, max_tokens=1024,
         ),
         "prompt": Generate(
             words="BFCL's prompt mode: functions in the system message, the call as Python or JSON; greedy; AST rules.",

@@ -50,8 +50,19 @@ def _cancel(top: int, bottom: int) -> list[Step]:
     common = gcd(top, bottom)
     if common == 1:
         return []
-    value = Fraction(top, bottom)
-    return [Step(f"{top}/{bottom} = {value}.", f"{top} and {bottom} have the common factor {common}.")]
+    return [Step(f"{_divided(top, bottom)}.", f"{top} and {bottom} have the common factor {common}.")]
+
+
+def _divided(top: int, bottom: int) -> str:
+    """A fraction and what becomes of it, both divided by one prime after another: "27/36, by 3: 9/12, by 3: 3/4"."""
+    text, prime = f"{top}/{bottom}", 2
+    while gcd(top, bottom) > 1:
+        if gcd(top, bottom) % prime:
+            prime += 1
+            continue
+        top, bottom = top // prime, bottom // prime
+        text += f", by {prime}: {top}/{bottom}"
+    return text if bottom > 1 else f"{text} = {top}"
 
 
 def _reduce(draw: Draw, level: int) -> Draft:
@@ -76,8 +87,7 @@ def _reduce(draw: Draw, level: int) -> Draft:
         facts={"expression": [["+", a * k, b * k]]},
         template=f"reduce {form}",
         steps=[
-            Step(f"gcd({a * k}, {b * k}) = {k}.", "What divides both?"),
-            Step(f"{a * k} ÷ {k} = {a} and {b * k} ÷ {k} = {b}, so it is {a}/{b}.", "", slip),
+            Step(f"{_divided(a * k, b * k)}.", "What divides both?", slip),
         ],
         says=f"{a * k}/{b * k} = {a}/{b}.",
         given=f"{a * k}/{b * k} is to be reduced.",

@@ -12,7 +12,7 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import CURRENCIES, asides, known, told
-from phiforge.data.words import count, decimal, people
+from phiforge.data.words import count, decimal, people, percent_of
 
 _BANKS = (
     "a savings bank",
@@ -106,7 +106,7 @@ def _simple(draw: Draw, level: int) -> Draft:
     )
     steps = [
         Step(
-            f"{rate} % of {capital} is {decimal(Fraction(capital * rate, 100))}.",
+            percent_of(rate, capital),
             draw.pick(("The interest of one year:", "First, one year.")),
         ),
         Step(
