@@ -16,10 +16,32 @@ from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._annotated import read
 from phiforge.data.rows import Options, Unfit, make_row, question
 from phiforge.data.seeds import Seed
+from phiforge.data.words import counted_down, past_weeks, times_into
 from phiforge.records import Example
 
 WORDS = [name for name in registry.names() if name.startswith("words.")]
 GSM8K = Path(__file__).parents[2] / "shared/data/gsm8k/train.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("total", "each", "said"),
+    [
+        (33, 6, "10 × 6 = 60 is too much, 1: 27, 2: 21, 3: 15, 4: 9, 5: 3"),
+        (149, 12, "10 × 12 = 120 and 149 − 120 = 29, 11: 17, 12: 5"),
+        (240, 12, "20 × 12 = 240 and 240 − 240 = 0"),
+        (9, 20, "10 × 20 = 200 is too much"),
+        (Fraction(19, 2), 4, "10 × 4 = 40 is too much, 1: 5.5, 2: 1.5"),
+    ],
+)
+def test_one_counts_down_to_what_is_left(total: Fraction | int, each: int, said: str) -> None:
+    assert counted_down(total, each) == said
+    assert times_into(total, each) == said + (f", {total // each + 1} is enough" if total % each else "")
+
+
+def test_weeks_leave_days() -> None:
+    assert [past_weeks(days)[-2:] for days in range(1, 400)] == [
+        f"{days % 7}." if days > 6 else "7." for days in range(1, 400)
+    ]
 
 
 def rows(n: int, name: str, given: list[Seed] | None = None) -> list[Example]:

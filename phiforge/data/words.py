@@ -78,10 +78,8 @@ def decimal(value: Fraction | int) -> str:
 
 
 def past_weeks(days: int) -> str:
-    """What is left of so many days over whole weeks: "1 × 7 = 7, 2: 14 and 17 − 14 = 3." """
-    if days < 7:
-        return f"{days} is less than 7."
-    return f"{counted_up(7, days // 7)} and {days} − {days // 7 * 7} = {days % 7}."
+    """What is left of so many days over whole weeks: "10 × 7 = 70 is too much, 1: 10, 2: 3." """
+    return f"{days} is less than 7." if days < 7 else f"{counted_down(days, 7)}."
 
 
 def counted_days(start: int, days: int) -> str:
@@ -133,14 +131,19 @@ def percent_of(percent: int, whole: int, shown: Callable[[Fraction | int], str] 
     return f"{first} % of {shown(whole)} is {part(first)}{more}."
 
 
-def counted_up(each: int, times: int) -> str:
-    """Multiples one after another up to the last, from a whole ten on: "10 × 12 = 120, 11: 132, 12: 144"."""
-    first = max(1, (times - 1) // 10 * 10)
-    return ", ".join(
-        [f"{first} × {each} = {first * each}", *(f"{i}: {i * each}" for i in range(first + 1, times + 1))]
+def counted_down(total: Fraction | int, each: int) -> str:
+    """What is left each time that a number is taken away, tens first: "10 × 12 = 120 and 149 − 120 = 29, 11: 17, 12: 5"."""
+    times = int(total // each)
+    tens = times // 10 * 10
+    tried = f"{tens or 10} × {each} = {(tens or 10) * each}"
+    shown = (
+        f"{tried} and {decimal(total)} − {tens * each} = {decimal(total - tens * each)}"
+        if tens
+        else f"{tried} is too much"
     )
+    return ", ".join([shown, *(f"{i}: {decimal(total - i * each)}" for i in range(tens + 1, times + 1))])
 
 
 def times_into(total: Fraction | int, each: int) -> str:
-    """How often one needs so much to get as far as that: "1 × 12 = 12, 2: 24, 3: 36 is enough"."""
-    return f"{counted_up(each, int(-(-total // each)))} is enough"
+    """How often one needs so much to get as far as that: "10 × 12 = 120 is too much, 1: 14, 2: 2, 3 is enough"."""
+    return counted_down(total, each) + (f", {total // each + 1} is enough" if total % each else "")

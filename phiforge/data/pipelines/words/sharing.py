@@ -12,7 +12,7 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import asides, known, told
-from phiforge.data.words import counted_up, listed, people
+from phiforge.data.words import counted_down, listed, people
 
 _THINGS = (
     "marbles",
@@ -115,8 +115,7 @@ def _split(draw: Draw, level: int) -> Draft:
     )
     steps.append(
         Step(
-            f"{counted_up(n, each)}, {each + 1}: {n * (each + 1)} is too much, so it is {each} each"
-            + (f", and {total} − {n * each} = {rest} are left." if wanted_rest else "."),
+            f"{counted_down(total, n)}, so it is {each} each{f' and {rest} left' if wanted_rest else ''}.",
             draw.pick(("Divide with a rest.", f"How often does {n} go into {total}?")),
             Slip(
                 f"{total} ÷ {n} rounds up to {each + 1}.",
