@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from phiforge.model.config import PRESETS, shrink
 from phiforge.model.phi3 import Linear, Phi3
 from phiforge.train import switchback
 from phiforge.train.lora import adapted
-from phiforge.train.switchback import Rounded, Switched, round_rows, switch
+from phiforge.train.switchback import Rounded, Switched, round_columns, round_rows, switch
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -49,13 +51,16 @@ def test_int8_is_near() -> None:
         assert error < 0.015  # of three roundings, 1/127 and two of bf16 at the most
 
 
-@pytest.mark.parametrize("shape", [(3, 7), (40, 130), (1, 576)])
-def test_rounding_is_that_of_torch(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rounded", [round_rows, round_columns])
+@pytest.mark.parametrize("shape", [(3, 7), (40, 130), (300, 576), (1, 576)])
+def test_rounding_is_that_of_torch(
+    rounded: Callable[[Tensor], tuple[Tensor, Tensor]], shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     x = drawn(*shape).bfloat16()
-    x[0] = 0
-    found = round_rows(x)
+    x[0], x[:, 1] = 0, 0
+    found = rounded(x)
     monkeypatch.setattr(switchback, "kernel", lambda *_: None)
-    plain = round_rows(x)
+    plain = rounded(x)
     assert torch.equal(found[0], plain[0])
     torch.testing.assert_close(found[1], plain[1])
 

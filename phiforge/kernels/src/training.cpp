@@ -50,6 +50,34 @@ PHIFORGE_EXPORT void KERNEL(round_rows)(const void* x, int64_t rows, int64_t dim
     });
 }
 
+// The same, a scale for each column.
+PHIFORGE_EXPORT void KERNEL(round_columns)(const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads) {
+    constexpr int64_t VECTORS = 8, BAND = VECTORS * WIDTH;  // of columns, which stay in the cache
+    by_rows(threads, (dim + BAND - 1) / BAND, rows * BAND, [=](int64_t band) {
+        const int64_t first = band * BAND, left = dim - first < BAND ? dim - first : BAND;
+        vi most[VECTORS] = {};
+        vf factors[VECTORS];
+        for (int64_t row = 0; row < rows; row++)
+            for (int64_t i = 0; i < left; i += WIDTH) {
+                vi bits = (vi)read(at(x, row * dim + first + i, Bf16{}), left - i) & 0x7fffffff;
+                most[i / WIDTH] = bits > most[i / WIDTH] ? bits : most[i / WIDTH];
+            }
+        for (int64_t i = 0; i < left; i++) {
+            float magnitude = ((vf)most[i / WIDTH])[i % WIDTH];
+            bool finite = most[i / WIDTH][i % WIDTH] < 0x7f800000, used = finite && magnitude >= SMALLEST;
+            factors[i / WIDTH][i % WIDTH] = used ? 127 / magnitude : 0;
+            scales[first + i] = !finite ? __builtin_nanf("") : used ? magnitude / 127 : 0;
+        }
+        for (int64_t row = 0; row < rows; row++)
+            for (int64_t i = 0; i < left; i += WIDTH) {
+                int8_t some[WIDTH], *to = q + row * dim + first + i;
+                vf scaled = read(at(x, row * dim + first + i, Bf16{}), left - i) * factors[i / WIDTH];
+                store_narrow(left - i < WIDTH ? some : to, (vi)(scaled + splat(0x1.8p23f)) - 0x4b400000);
+                for (int64_t j = i; left - i < WIDTH && j < left; j++) to[j - i] = some[j - i];
+            }
+    });
+}
+
 // out += product * row_scale * column_scale.
 PHIFORGE_EXPORT void KERNEL(add_scaled)(const int32_t* product, int64_t rows, int64_t dim, const float* row_scales,
                                         const float* column_scales, void* out, int64_t threads) {
