@@ -65,13 +65,13 @@ def test_rounding_is_that_of_torch(
     torch.testing.assert_close(found[1], plain[1])
 
 
-def test_the_way_back_from_int8_is_that_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_way_back_from_int8_is_that_of_torch(beside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight, out = (drawn(*shape).bfloat16() for shape in ((20, 48), (34, 48), (20, 34)))
-    found = switchback._add_rounded(x, *round_rows(weight), out.clone())
+    rounded = Rounded(weight)
+    found = rounded.forward(x, out.clone() if beside else None)
     monkeypatch.setattr(switchback, "kernel", lambda *_: None)
-    torch.testing.assert_close(
-        found, switchback._add_rounded(x, *round_rows(weight), out.clone()), rtol=0.02, atol=0.05
-    )
+    torch.testing.assert_close(found, rounded.forward(x, out.clone() if beside else None), rtol=0.02, atol=0.05)
 
 
 def test_a_weight_that_moves_has_a_gradient_by_int8(monkeypatch: pytest.MonkeyPatch) -> None:

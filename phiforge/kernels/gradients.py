@@ -122,10 +122,21 @@ class _Norm(torch.autograd.Function):
         x, weight, scale = ctx.saved_tensors
         of_x = of_weight = None
         if ctx.needs_input_grad[1]:
-            of_weight = (slope.float() * (x.float() * scale)).flatten(0, -2).sum(0).to(weight.dtype)
+            of_weight = _norm_weight_gradient(x, scale, slope).to(weight.dtype)
         if ctx.needs_input_grad[0]:
             of_x = _norm_gradient(x, weight, scale, slope)
         return of_x, of_weight, None
+
+
+def _norm_weight_gradient(x: Tensor, scale: Tensor, slope: Tensor) -> Tensor:
+    """Of x and slope [..., d], scale [..., 1], fp32 [d]."""
+    run = kernel("norm_weight_slope", pointer, pointer, pointer, integer, integer, pointer, integer, integer)
+    if run and readable(x, slope):
+        found, d = torch.empty(x.shape[-1]), x.shape[-1]
+        tensors = (each.data_ptr() for each in (x, scale, slope))
+        run(*tensors, x.numel() // d, d, found.data_ptr(), narrow(x), torch.get_num_threads())
+        return found
+    return (slope.float() * (x.float() * scale)).flatten(0, -2).sum(0)
 
 
 def _norm_gradient(x: Tensor, weight: Tensor, scale: Tensor, slope: Tensor) -> Tensor:

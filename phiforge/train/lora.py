@@ -70,7 +70,7 @@ class _Adapted(torch.autograd.Function):
         low = x @ a.T
         ctx.weight = weight
         ctx.save_for_backward(x, low, a, b)
-        return weight.add_forward(x, low @ b.T) if isinstance(weight, Rounded) else (x @ weight.T).addmm_(low, b.T)
+        return weight.forward(x, low @ b.T) if isinstance(weight, Rounded) else (x @ weight.T).addmm_(low, b.T)
 
     @staticmethod
     @once_differentiable
@@ -81,7 +81,7 @@ class _Adapted(torch.autograd.Function):
         of_x = None
         if ctx.needs_input_grad[0]:
             rounded = isinstance(weight, Rounded)
-            of_x = weight.add_backward(slope, steep @ a) if rounded else (slope @ weight).addmm_(steep, a)
+            of_x = weight.backward(slope, steep @ a) if rounded else (slope @ weight).addmm_(steep, a)
         return of_x, None, steep.T @ x, slope.T @ low
 
 

@@ -25,15 +25,17 @@ class Rounded:
 
     def __init__(self, weight: Tensor) -> None:
         self.rows, self.row_scales = round_rows(weight.bfloat16())
-        self.columns, self.column_scales = round_rows(weight.T.bfloat16().contiguous())
+        self.columns, self.column_scales = round_columns(weight.bfloat16())
 
-    def add_forward(self, x: Tensor, out: Tensor) -> Tensor:
-        """out += x W^T, bf16 [T, k] and [T, n]."""
-        return _add_rounded(x, self.rows, self.row_scales, out)
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """x W^T + beside, of bf16 [T, k] and [T, n]; `beside` is written over."""
+        q, scales = round_rows(x)
+        return _scaled(torch._int_mm(q, self.rows.T), scales, self.row_scales, beside)
 
-    def add_backward(self, slope: Tensor, out: Tensor) -> Tensor:
-        """out += slope W, bf16 [T, n] and [T, k]."""
-        return _add_rounded(slope, self.columns, self.column_scales, out)
+    def backward(self, slope: Tensor, beside: Tensor | None = None) -> Tensor:
+        """slope W + beside, of bf16 [T, n] and [T, k]; likewise."""
+        q, scales = round_rows(slope)
+        return _scaled(torch._int_mm(q, self.columns), scales, self.column_scales, beside)
 
 
 def round_rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,20 +59,16 @@ def _round(x: Tensor, name: str, along: int) -> tuple[Tensor, Tensor]:
     return (x.float() * factors).round_().to(torch.int8), most.squeeze(along) / 127
 
 
-def _add_rounded(x: Tensor, weight: Tensor, scales: Tensor, out: Tensor) -> Tensor:
-    """out += x W^T, for bf16 x [T, k], W [n, k] int8 times `scales` [n], and bf16 out [T, n]."""
-    q, of_rows = round_rows(x)
-    return _add_scaled(torch._int_mm(q, weight.T), of_rows, scales, out)
-
-
-def _add_scaled(product: Tensor, of_rows: Tensor, of_columns: Tensor, out: Tensor) -> Tensor:
-    """out += product * of_rows * of_columns, int32 [m, n], fp32 [m] and [n], to bf16 [m, n]."""
-    run = kernel("add_scaled", pointer, integer, integer, pointer, pointer, pointer, integer)
-    if run and out.is_contiguous() and out.is_cpu:
+def _scaled(product: Tensor, of_rows: Tensor, of_columns: Tensor, beside: Tensor | None = None) -> Tensor:
+    """product * of_rows * of_columns + beside, of int32 [m, n], fp32 [m] and [n], and bf16 [m, n], which is written over."""
+    run = kernel("add_scaled", pointer, integer, integer, pointer, pointer, pointer, integer, integer)
+    if run and product.is_cpu and (beside is None or beside.is_contiguous()):
+        out = torch.empty(product.shape, dtype=torch.bfloat16) if beside is None else beside
         places = of_rows.data_ptr(), of_columns.data_ptr(), out.data_ptr()
-        run(product.data_ptr(), *product.shape, *places, torch.get_num_threads())
+        run(product.data_ptr(), *product.shape, *places, beside is None, torch.get_num_threads())
         return out
-    return out.add_(product * of_rows[:, None] * of_columns)
+    found = product * of_rows[:, None] * of_columns
+    return found.bfloat16() if beside is None else beside.add_(found)
 
 
 class Switched(nn.Module):
@@ -94,7 +92,7 @@ class _Switched(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, rounded: Rounded) -> Tensor:
         ctx.rounded = rounded
         ctx.save_for_backward(x if weight.requires_grad else None)
-        return rounded.add_forward(x, x.new_zeros(len(x), len(weight)))
+        return rounded.forward(x)
 
     @staticmethod
     @once_differentiable
@@ -103,14 +101,14 @@ class _Switched(torch.autograd.Function):
         slope = slope.contiguous()
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = ctx.rounded.add_backward(slope, slope.new_zeros(len(slope), ctx.rounded.rows.shape[1]))
+            of_x = ctx.rounded.backward(slope)
         return of_x, None if x is None else _summed(slope, x), None
 
 
 def _summed(slope: Tensor, x: Tensor) -> Tensor:
     """slope^T x, bf16 [T, n] and [T, k] to [n, k]."""
     (q, of_rows), (other, of_columns) = round_columns(slope), round_columns(x)
-    return _add_scaled(torch._int_mm(q.T, other), of_rows, of_columns, x.new_zeros(slope.shape[1], x.shape[1]))
+    return _scaled(torch._int_mm(q.T, other), of_rows, of_columns)
 
 
 def switch(network: Phi3) -> list[Switched]:

@@ -35,6 +35,8 @@ E* at(void* p, int64_t i, E) {
     return static_cast<E*>(p) + i;
 }
 
+constexpr int64_t BAND = 8 * WIDTH;  // columns of many rows that one thread goes through
+
 inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
 
 }  // namespace
@@ -52,11 +54,10 @@ PHIFORGE_EXPORT void KERNEL(round_rows)(const void* x, int64_t rows, int64_t dim
 
 // The same, a scale for each column.
 PHIFORGE_EXPORT void KERNEL(round_columns)(const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads) {
-    constexpr int64_t VECTORS = 8, BAND = VECTORS * WIDTH;  // of columns, which stay in the cache
     by_rows(threads, (dim + BAND - 1) / BAND, rows * BAND, [=](int64_t band) {
         const int64_t first = band * BAND, left = dim - first < BAND ? dim - first : BAND;
-        vi most[VECTORS] = {};
-        vf factors[VECTORS];
+        vi most[BAND / WIDTH] = {};
+        vf factors[BAND / WIDTH];
         for (int64_t row = 0; row < rows; row++)
             for (int64_t i = 0; i < left; i += WIDTH) {
                 vi bits = (vi)read(at(x, row * dim + first + i, Bf16{}), left - i) & 0x7fffffff;
@@ -78,9 +79,9 @@ PHIFORGE_EXPORT void KERNEL(round_columns)(const void* x, int64_t rows, int64_t 
     });
 }
 
-// out += product * row_scale * column_scale.
+// out += product * row_scale * column_scale, or = if `fresh`.
 PHIFORGE_EXPORT void KERNEL(add_scaled)(const int32_t* product, int64_t rows, int64_t dim, const float* row_scales,
-                                        const float* column_scales, void* out, int64_t threads) {
+                                        const float* column_scales, void* out, int64_t fresh, int64_t threads) {
     by_rows(threads, rows, dim, [=](int64_t row) {
         const int32_t* p = product + row * dim;
         auto* o = at(out, row * dim, Bf16{});
@@ -89,10 +90,10 @@ PHIFORGE_EXPORT void KERNEL(add_scaled)(const int32_t* product, int64_t rows, in
         for (; i + WIDTH <= dim; i += WIDTH) {
             vi v;
             __builtin_memcpy(&v, p + i, sizeof v);
-            put(o + i, fma(to_float(v) * scale, load(column_scales + i), get(o + i)));
+            put(o + i, fma(to_float(v) * scale, load(column_scales + i), fresh ? vf{} : get(o + i)));
         }
         for (; i < dim; i++) {
-            vf sum = fma(splat(static_cast<float>(p[i])) * scale, splat(column_scales[i]), read(o + i, 1));
+            vf sum = fma(splat(static_cast<float>(p[i])) * scale, splat(column_scales[i]), fresh ? vf{} : read(o + i, 1));
             write(o + i, sum, 1);
         }
     });
@@ -160,6 +161,22 @@ PHIFORGE_EXPORT void KERNEL(norm_slope)(const void* x, const void* weight, const
             vf s = read(steep + i, dim - i) * read(w + i, dim - i);
             write(to + i, (s - unit * mean) * factor, dim - i);
         }
+    });
+}
+
+// And for its weight, in fp32.
+PHIFORGE_EXPORT void KERNEL(norm_weight_slope)(const void* x, const float* factors, const void* slope, int64_t rows, int64_t dim,
+                                               float* of_weight, int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, (dim + BAND - 1) / BAND, rows * BAND, [=](int64_t band, auto of) {
+        const int64_t first = band * BAND, left = dim - first < BAND ? dim - first : BAND;
+        vf sums[BAND / WIDTH] = {};
+        for (int64_t row = 0; row < rows; row++)
+            for (int64_t i = 0; i < left; i += WIDTH) {
+                int64_t place = row * dim + first + i;
+                vf unit = read(at(x, place, of), left - i) * splat(factors[row]);
+                sums[i / WIDTH] = fma(read(at(slope, place, of), left - i), unit, sums[i / WIDTH]);
+            }
+        for (int64_t i = 0; i < left; i += WIDTH) write(of_weight + first + i, sums[i / WIDTH], left - i);
     });
 }
 

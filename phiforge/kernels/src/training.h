@@ -20,7 +20,7 @@ struct PackedCall {
     K(round_rows, (const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads))                   \
     K(round_columns, (const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads))                \
     K(add_scaled, (const int32_t* product, int64_t rows, int64_t dim, const float* row_scales, const float* column_scales, \
-                   void* out, int64_t threads))                                                                            \
+                   void* out, int64_t fresh, int64_t threads))                                                             \
     K(gate, (const void* x, int64_t rows, int64_t dim, void* out, int64_t narrow, int64_t threads))                        \
     K(gate_slope, (const void* x, const void* slope, int64_t rows, int64_t dim, void* of_x, void* gated,                   \
                    int64_t narrow, int64_t threads))                                                                       \
@@ -28,6 +28,8 @@ struct PackedCall {
              int64_t narrow, int64_t threads))                                                                             \
     K(norm_slope, (const void* x, const void* weight, const float* factors, const void* slope, int64_t rows,               \
                    int64_t dim, void* of_x, int64_t narrow, int64_t threads))                                              \
+    K(norm_weight_slope, (const void* x, const float* factors, const void* slope, int64_t rows, int64_t dim,               \
+                          float* of_weight, int64_t narrow, int64_t threads))                                              \
     K(turn, (const void* x, const void* cos, const void* sin, int64_t rows, int64_t stride, int64_t heads, int64_t dim,    \
              int64_t half, int64_t back, void* out, int64_t out_stride, int64_t narrow, int64_t threads))                  \
     K(row_logs, (const void* x, int64_t rows, int64_t dim, float* logs, float* entropies, int64_t narrow,                  \
