@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,14 @@ from test_export import small_tokenizer
 from test_lm_remote import Server, answers, delta, sends, usage
 
 from phiforge.chat.tokenizer import Tokenizer
+from phiforge.engine.request import Sampling
 from phiforge.engine.scheduler import Scheduler, Span
 from phiforge.evals import task as registry
+from phiforge.evals.ask import Work, ask_all
 from phiforge.evals.data import data_folder, load, problems
 from phiforge.evals.grade import Graders, grade, refuses
 from phiforge.evals.log import Item, Log, Run, read_items, read_run
+from phiforge.evals.protocol import Generate
 from phiforge.evals.run import Options, execute, plan
 from phiforge.evals.summary import summarise
 from phiforge.kernels.attention import BLOCK
@@ -211,6 +217,32 @@ def test_a_text_is_continued_after_worked_examples(lm: LocalModel, sets: Path, t
         assert item.tokens_in == len(lm.tokenizer.encode(item.prompt))
         assert item.tokens_out == 5
         assert item.finish == "length"
+
+
+@pytest.mark.parametrize(("limit", "outcome", "tokens"), [(None, "unclosed thought", 40), (6, "truncated", 6)])
+def test_a_thought_is_closed_at_the_protocol_s_limit(
+    model_folder: Path, tmp_path: Path, limit: int | None, outcome: str, tokens: int
+) -> None:
+    shutil.copytree(model_folder, tmp_path, dirs_exist_ok=True)
+    Tokenizer(
+        small_tokenizer().core,
+        bos_id=1,
+        eos_ids=[2],
+        pad_id=0,
+        chat_template=TEMPLATE.replace("assistant ", "assistant <think>"),
+    ).save(tmp_path)
+    items: list[Item] = []
+    work = [Work(Problem("a", [Message("user", "What is 1 + 1?")], "2", "math"), 0, ())]
+    sampling = Sampling(temperature=0.0, max_tokens=40, logit_bias={2: -100.0})
+    with LocalModel.open(str(tmp_path), dtype="float32", device="cpu") as lm, closing(Graders(1)) as graders:
+        asking = ask_all(
+            lm, Generate(words="", think_limit=limit), work, sampling=sampling, seed=0, graders=graders, keep=items.append,
+            go_on=lambda: True, at_once=1,
+        )  # fmt: skip
+        asyncio.run(asking)
+    assert items[0].outcome == outcome
+    assert 0 < items[0].thought_tokens <= tokens
+    assert items[0].tokens_out == 40
 
 
 def script(server: Server, texts: dict[str, Any]) -> None:
