@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from phiforge.files import whole
+
 R = TypeVar("R", bound=Struct)
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -124,18 +126,12 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
 
 def write_jsonl(path: str | os.PathLike[str], records: Iterable[Struct]) -> int:
     """Write one record a line and return how many. The file appears whole or not at all."""
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     encoder = msgspec.json.Encoder()
     n = 0
-    try:
-        with partial.open("wb") as f:
-            for record in records:
-                f.write(encoder.encode(record) + b"\n")
-                n += 1
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(Path(path)) as partial, partial.open("wb") as f:
+        for record in records:
+            f.write(encoder.encode(record) + b"\n")
+            n += 1
     return n
 
 
@@ -177,13 +173,8 @@ def write_parquet(
     arrays |= {name: pa.array(values) for name, values in (also or {}).items()}
     nested = [name for name, (_, arrow_type) in columns.items() if arrow_type is None]
     metadata = {"phiforge.record": kind.__name__, "phiforge.json_columns": ",".join(nested)}
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with whole(Path(path)) as partial:
         pq.write_table(pa.table(arrays).replace_schema_metadata(metadata), partial, compression="zstd")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
     return len(records)
 
 

@@ -14,6 +14,7 @@ import phiforge
 
 HOUSE = Path(phiforge.__file__).parent
 FLOORS = (
+    ("files",),
     ("records",),
     ("kernels",),
     ("model", "chat", "verify", "store"),

@@ -160,8 +160,7 @@ def test_settings_are_checked_and_the_temperature_is_annealed() -> None:
     ):
         with pytest.raises(ValueError, match=said):
             settings.check()
-    grpo.REASONING_PLUS.check()
-    annealed = grpo.MINI_REASONING
+    annealed = Settings(last_temperature=0.6)
     assert [round(annealed.temperature_at(step, 100), 3) for step in (0, 25, 50, 75)] == [1.0, 0.8, 0.6, 0.6]
     assert Settings().temperature_at(99, 100) == 1.0
 
@@ -319,7 +318,7 @@ def test_grpo_teaches_what_pays_and_says_what_each_group_taught(
     assert more["entropy"] > 0
     if how.get("rollout_dtype"):
         assert 0 < more["mismatch"] < 0.2
-        assert seen[-1].more["temperature"] == pytest.approx(0.6) if seen[-1].more else True
+        assert seen[-1].more["temperature"] == pytest.approx(0.6)
 
 
 def test_a_network_may_train_in_bfloat16(start: Phi3, tmp_path: Path) -> None:
@@ -357,22 +356,19 @@ def test_hard_prompts_are_sampled_again_and_easy_ones_dropped(start: Phi3, tmp_p
 def test_prompts_of_uniform_length_are_chosen_once(start: Phi3, tmp_path: Path) -> None:
     sampler = Sampler(fresh(3), [2])
     wanted: dict[str, Any] = {"group": 8, "longest": 12, "seed": 1}
-    try:
-        kept = groups.select(sampler, PROMPTS, tmp_path, Selection(rounds=2, spread=0.6), **wanted)
-    except ValueError:
-        kept = []
+    kept = groups.select(sampler, PROMPTS, tmp_path, Selection(rounds=2, spread=0.6), **wanted)
+    assert 0 < len(kept) < 4
     rows = [msgspec.json.decode(line) for line in (tmp_path / "selection.jsonl").read_bytes().splitlines()]
     assert [row["problem"] for row in rows] == ["0", "1", "2", "3"]
     assert [p.problem.id for p in kept] == [row["problem"] for row in rows if row["spread"] <= 0.6]
     whole = (tmp_path / "selection.jsonl").read_bytes()
     written = sampler.spent.written
-    again = groups.select(sampler, PROMPTS, tmp_path, Selection(rounds=2, spread=100), **wanted) if kept else kept
+    again = groups.select(sampler, PROMPTS, tmp_path, Selection(rounds=2, spread=100), **wanted)
     assert [p.problem.id for p in again] == [p.problem.id for p in kept]
     assert sampler.spent.written == written  # nothing was sampled again
     (tmp_path / "selection.jsonl").write_bytes(whole[: len(whole) // 2])  # a kill in the middle of a line
-    if kept:
-        groups.select(sampler, PROMPTS, tmp_path, Selection(rounds=2, spread=0.6), **wanted)
-        assert (tmp_path / "selection.jsonl").read_bytes() == whole
+    groups.select(sampler, PROMPTS, tmp_path, Selection(rounds=2, spread=0.6), **wanted)
+    assert (tmp_path / "selection.jsonl").read_bytes() == whole
 
 
 @pytest.mark.parametrize(

@@ -157,8 +157,6 @@ def test_what_the_judge_says_has_to_be_readable(tmp_path: Path) -> None:
     total = pairs.judged(candidates(), broken, PROBLEMS[:5], tmp_path)
     assert total.kept == 0
     assert total.why["the judge cannot be read"] >= 5
-    with pytest.raises(ValueError, match="by = 'length' must be 'overall' or 'accuracy'"):
-        pairs.judged(candidates(), broken, PROBLEMS, tmp_path, Judged(by="length"))
     with pytest.raises(ValueError, match="two candidates or more"):
         pairs.judged([Candidates(broken)], broken, PROBLEMS, tmp_path)
 

@@ -33,6 +33,10 @@ TEMPLATE = (
 )
 
 
+OTHER_KEYS = dict.fromkeys(("epochs", "held_out", "every", "length", "batch"))  # that these kinds of stage don't have
+PAIRS, GROUPS = {"kind": "dpo"} | OTHER_KEYS | {"micro": 2048}, {"kind": "grpo"} | OTHER_KEYS | {"steps": 1}
+
+
 def rows(n: int) -> list[Example]:
     """One of them long."""
     return [
@@ -61,8 +65,9 @@ def recipe(tmp_path: Path, network: Callable[..., Any]) -> Callable[..., Path]:
         keys: dict[str, object] = {
             "out": str(tmp_path / "out"), "dtype": "float32", "start": {"model": str(tmp_path / "base")},
             "data": {"rows": {"path": str(tmp_path / "rows.jsonl")}},
-            "stage": [stage | {key: value for key, value in changes.items() if key not in ("start", "sources")}],
         }  # fmt: skip
+        stage |= {key: value for key, value in changes.items() if key not in ("start", "sources")}
+        keys["stage"] = [{key: value for key, value in stage.items() if value is not None}]
         keys |= {"start": changes["start"]} if "start" in changes else {}
         keys |= {"data": changes["sources"]} if "sources" in changes else {}
         file = tmp_path / "recipe.toml"
@@ -142,7 +147,20 @@ def test_an_adapter_is_learnt_and_the_network_stays(
         ({"lora": {"rank": 0}}, "Expected `int` >= 1 - at `$.stage[0].lora.rank`"),
         ({"lora": {"modules": ["nothing"]}}, "no linear layer is called 'nothing'"),
         ({"length": 4000}, "length = 4000 must be at least 2 and at most `micro`"),
-        ({"batch": 64}, "micro = 128 must be at most `batch`"),
+        ({"batch": 64}, "batch = 64 must be a multiple of micro = 128"),
+        ({"batch": 200}, "batch = 200 must be a multiple of micro = 128"),
+        ({"tokens": 9}, "tokens = 9 must be left out: `data` is gone through `epochs` times"),
+        (
+            {"data": [], "mix": {"rows": 1.0}, "tokens": 9},
+            "epochs = 4.0 must be left out: `mix` has shares of `tokens`",
+        ),
+        (PAIRS | {"pairs": "judged"}, "stage 'dpo': judge = \"\" must be a model or an endpoint"),
+        (PAIRS | {"pairs": "judged", "judge": "nobody"}, "stage 'dpo': "),
+        (PAIRS | {"pairs": "judged", "judged": {"by": "length"}}, "Invalid enum value 'length'"),
+        (GROUPS | {"reward": "money"}, "stage 'grpo': no reward is called 'money'"),
+        (GROUPS | {"reward": "nowhere.py"}, "stage 'grpo': nowhere.py: there is no such file with a reward"),
+        ({"kind": "distil", "teacher": "nobody"}, "stage 'distil': "),
+        ({"start": {"preset": "phi-nano-4m"}}, "a network from scratch needs a [tokenizer]"),
         ({"data": ["nowhere"]}, "stage 'sft': there is no [data.nowhere]; there are rows"),
         ({"mix": {"rows": 1.0}}, "given, or else `data`, not both"),
         ({"data": [], "mix": {"rows": 0.5}, "tokens": 9}, "shares that add up to 1"),
@@ -151,7 +169,7 @@ def test_an_adapter_is_learnt_and_the_network_stays(
         ({"start": {}}, "[start] needs one of model, depth and preset"),
         ({"sources": {"rows": {"path": "nowhere"}}}, "nowhere: no such file"),
         ({"sources": {"rows": {"tokens": 5}}}, "can only be planned"),
-        ({"length": 5}, "none of 30 rows has at most 5 tokens"),
+        ({"length": 5}, "none of 30 rows of rows has at most 5 tokens"),
     ],
 )
 def test_a_recipe_is_checked_before_any_work(
@@ -224,7 +242,7 @@ def test_long_documents_ask_at_their_end_what_stands_at_their_beginning(learnt: 
 
 
 def test_what_cannot_look_up_finds_nothing(learnt: Tokenizer) -> None:
-    """Not by chance: a number has three digits. That training brings it is seen in `recipes/nano.toml`."""
+    """Not by chance: a number has three digits."""
     config = pretrain.nano(2, -(-learnt.vocab_size // 64) * 64, context=128)
     model = Phi3(config).init_weights(torch.Generator().manual_seed(0))
     assert midtrain.retrieval(model, learnt, 100, n=20) == 0

@@ -68,10 +68,19 @@ def by_reward(request: dict[str, Any], folder: str) -> tuple[Phi3, Stage[Any]]:
 
     settings = grpo.Settings(
         prompts=len(prompts), group=request["group"], longest=request["longest"],
-        tokens=request["settings"]["tokens"], rollout_dtype=request["settings"]["rollouts"],
+        rollout_dtype=request["settings"]["rollouts"],
     )  # fmt: skip
     return model, grpo.stage(
-        model, prompts, decode, [], folder, steps=request["steps"], judge=judge, reward=reward, settings=settings
+        model,
+        prompts,
+        decode,
+        [],
+        folder,
+        steps=request["steps"],
+        tokens=request["settings"]["tokens"],
+        judge=judge,
+        reward=reward,
+        settings=settings,
     )
 
 

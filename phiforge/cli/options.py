@@ -82,9 +82,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def open_lm(args: argparse.Namespace) -> LanguageModel:
     """Open the model that the words name; the default one is pulled when it is not here yet."""
-    from phiforge.lm import open_model
+    from phiforge.lm import is_endpoint, open_model
 
-    if args.model.startswith(("http://", "https://")):
+    if is_endpoint(args.model):
         if args.adapter or args.kv != "auto":
             word = "--adapter" if args.adapter else "--kv"
             raise WrongWords(f"{word} is for models on this machine, and {args.model} is an endpoint")

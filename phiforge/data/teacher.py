@@ -13,6 +13,7 @@ from msgspec import Struct
 from phiforge.data import forms
 from phiforge.data.answers import Answer, Answers, Question
 from phiforge.data.desk import BadAnswer, Desk
+from phiforge.lm import is_endpoint
 from phiforge.records import Message
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Teacher:
 
 def _known_as(model: str) -> tuple[str, str]:
     """A model's name and its identity in the cache, neither with credentials. Raises ValueError if it is not here."""
-    if model.startswith(("http://", "https://")):
+    if is_endpoint(model):
         import httpx
 
         address, _, name = model.partition("#")

@@ -12,7 +12,6 @@ for few rows; for many, a processor that our kernels know little of may be faste
 from __future__ import annotations
 
 import json
-import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from phiforge.files import whole
 from phiforge.kernels import build
 from phiforge.kernels.formats import LANES, Packed
 from phiforge.kernels.linear import product
@@ -140,11 +140,9 @@ def remembered(about: str, measurements: dict[str, Callable[[], Any]]) -> dict[s
     for name in missing:
         mine[name] = measurements[name]()
     if missing:
-        partial = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(known, indent=1))
-            partial.replace(file)
+            with whole(file) as partial:
+                partial.write_text(json.dumps(known, indent=1))
         except OSError:
             pass  # a home that cannot be written costs a second measurement, no more
     return mine

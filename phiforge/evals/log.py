@@ -17,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from phiforge.files import mended, whole_lines
 from phiforge.records import write_jsonl
 
 Outcome = Literal["right", "wrong", "truncated", "refused", "unparsable", "unclosed thought", "timeout", "error"]
@@ -145,7 +146,7 @@ class Log:
             self.done = {(item.id, item.repeat): item for item in read_items(self.folder)}
         self.run = run
         self._write_run()
-        _mend(self._items)
+        mended(self._items)
         self._file = self._items.open("ab")
 
     def add(self, item: Item) -> None:
@@ -185,13 +186,9 @@ def read_items(folder: str | os.PathLike[str]) -> list[Item]:
     """The items of a log's folder, of a run under way too. A last line that a kill cut short is left out; any other bad line
     is a ValueError."""
     file = Path(folder) / "items.jsonl"
-    if not file.exists():
-        return []
     decoder = msgspec.json.Decoder(Item)
     items: list[Item] = []
-    for number, line in enumerate(file.read_bytes().splitlines(keepends=True), 1):
-        if not line.endswith(b"\n"):
-            break
+    for number, line in enumerate(whole_lines(file), 1):
         try:
             items.append(decoder.decode(line))
         except msgspec.DecodeError as error:
@@ -208,13 +205,6 @@ def write_log(folder: str | os.PathLike[str], run: Run, items: Iterable[Item]) -
         log.add(item)
     log.close(order, seconds=0.0)
     return Path(folder)
-
-
-def _mend(file: Path) -> None:
-    """Cut off a last line without its end."""
-    if file.exists() and (data := file.read_bytes()) and not data.endswith(b"\n"):
-        with file.open("r+b") as f:
-            f.truncate(data.rfind(b"\n") + 1)
 
 
 def _shown(value: object) -> str:

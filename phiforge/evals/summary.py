@@ -16,6 +16,7 @@ from msgspec import Struct
 from phiforge.evals import repeats as several
 from phiforge.evals.log import OUTCOMES, Item, Run, read_items, read_run
 from phiforge.evals.stats import Estimate, bootstrap, mean, ratio
+from phiforge.lm import is_endpoint
 
 VOTE_CHARS = 200  # of an answer that is voted on as text; longer ones are programs or essays
 
@@ -303,8 +304,9 @@ def _remarks(run: Run, items: Sequence[Item]) -> list[str]:
     if errors := sum(item.outcome == "error" for item in items):
         said.append(f"{errors:,} answers failed and count as wrong")
     if run.judge:
-        local = not run.judge.startswith(("http://", "https://"))
-        here_only = ", a model on this machine: not comparable with published figures" if local else ""
+        here_only = (
+            "" if is_endpoint(run.judge) else ", a model on this machine: not comparable with published figures"
+        )
         said.append(f"graded by {run.judge}{here_only}")
     if here < 30:
         said.append(f"{here} items say little")

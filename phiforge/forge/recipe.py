@@ -31,6 +31,7 @@ from msgspec.structs import fields
 
 from phiforge.evals import task as tasks
 from phiforge.evals.run import Options
+from phiforge.files import whole
 from phiforge.lm.export import BITS
 from phiforge.train.recipe import Recipe, check, check_here
 
@@ -107,9 +108,8 @@ def read_forge(path: str | os.PathLike[str]) -> Forge:
 
 def write_forge(recipe: Forge, file: Path) -> Path:
     """Write a recipe with what is not a default. The file appears whole or not at all."""
-    partial = file.with_name(f".{file.name}.part")
-    partial.write_bytes(msgspec.toml.encode(_without_defaults(msgspec.to_builtins(recipe), recipe)))
-    partial.replace(file)
+    with whole(file) as partial:
+        partial.write_bytes(msgspec.toml.encode(_without_defaults(msgspec.to_builtins(recipe), recipe)))
     return file
 
 

@@ -12,6 +12,7 @@ import msgspec
 from phiforge.evals.compare import Change, Comparison
 from phiforge.evals.log import Item, read_items
 from phiforge.evals.stats import Estimate
+from phiforge.files import whole
 from phiforge.forge.recipe import Eval
 from phiforge.forge.run import Story
 from phiforge.train.report import STYLE, figure, table
@@ -35,10 +36,9 @@ def write(story: Story) -> Path:
     ]  # fmt: skip
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     file = recipe.path / "report.html"
-    partial = file.with_suffix(".part")
     title = f"<title>{escape(recipe.name)}</title><style>{STYLE}</style>"
-    partial.write_text(f"<!doctype html><html lang=en>{head}{title}{''.join(parts)}</html>\n")
-    partial.replace(file)
+    with whole(file) as partial:
+        partial.write_text(f"<!doctype html><html lang=en>{head}{title}{''.join(parts)}</html>\n")
     return file
 
 

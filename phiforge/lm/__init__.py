@@ -14,7 +14,12 @@ from typing import Any
 from phiforge.engine.request import Scored
 from phiforge.lm.base import Delta, LanguageModel, Options, Reply, TokenLogprob
 
-__all__ = ["Delta", "LanguageModel", "Options", "Reply", "Scored", "TokenLogprob", "open_model"]
+__all__ = ["Delta", "LanguageModel", "Options", "Reply", "Scored", "TokenLogprob", "is_endpoint", "open_model"]
+
+
+def is_endpoint(name: str) -> bool:
+    """Whether a name is an endpoint's address, rather than a model's on this machine."""
+    return name.startswith(("http://", "https://"))
 
 
 def open_model(name: str, **options: Any) -> LanguageModel:
@@ -22,7 +27,7 @@ def open_model(name: str, **options: Any) -> LanguageModel:
 
     `options` go to `LocalModel.open` or `RemoteModel`. Raises ValueError for a name that leads nowhere.
     """
-    if name.startswith(("http://", "https://")):
+    if is_endpoint(name):
         from phiforge.lm.remote import RemoteModel
 
         url, _, model = name.partition("#")

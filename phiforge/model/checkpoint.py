@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from phiforge.files import whole
 from phiforge.model.config import ModelConfig, config_to_hf, read_config
 from phiforge.model.phi3 import Phi3
 
@@ -264,12 +265,7 @@ def save(model: Phi3, folder: str | os.PathLike[str], *, shard_bytes: int = SHAR
         else [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
     )
     for file, shard in zip(names, shards, strict=True):
-        partial = folder / f".{file}.part"
-        partial.touch()
-        mode = partial.stat().st_mode  # what the umask allows; save_file would make the file private
-        save_file({name: tensor.contiguous() for name, tensor in shard.items()}, partial, metadata={"format": "pt"})
-        partial.chmod(mode)
-        partial.replace(folder / file)
+        write_tensors(folder / file, {name: tensor.contiguous() for name, tensor in shard.items()})
     for stale in folder.glob("model*.safetensors*"):
         if stale.name not in names:
             stale.unlink()
@@ -307,6 +303,14 @@ def published_tensors(model: Phi3) -> Iterator[tuple[str, Tensor]]:
 
 def write_json(file: Path, content: object) -> None:
     """Write the file whole or not at all."""
-    partial = file.with_name(f".{file.name}.part")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    partial.replace(file)
+    with whole(file) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_tensors(file: Path, tensors: dict[str, Tensor]) -> None:
+    """Write contiguous tensors, whole or not at all."""
+    with whole(file) as partial:
+        partial.touch()
+        mode = partial.stat().st_mode  # what the umask allows; save_file would make the file private
+        save_file(tensors, partial, metadata={"format": "pt"})
+        partial.chmod(mode)

@@ -6,7 +6,6 @@ targets on disk and fused ones here; `lora.join` makes the first into the second
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -17,10 +16,10 @@ import msgspec
 import torch
 from msgspec import Meta
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from phiforge.model.checkpoint import CheckpointError
+from phiforge.model.checkpoint import CheckpointError, write_json, write_tensors
 from phiforge.model.config import ModelConfig
 from phiforge.model.lora import Adapter, LowRank, Part, Target, check, join, published_targets, scaling, targets
 
@@ -231,15 +230,8 @@ def save_adapter(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SETTINGS).unlink(missing_ok=True)
-    partial = folder / f".{WEIGHTS}.part"
-    partial.touch()
-    mode = partial.stat().st_mode  # what the umask allows; save_file would make the file private
-    save_file(tensors, partial, metadata={"format": "pt"})
-    partial.chmod(mode)
-    partial.replace(folder / WEIGHTS)
-    partial = folder / f".{SETTINGS}.part"
-    partial.write_text(json.dumps(settings, indent=2) + "\n")
-    partial.replace(folder / SETTINGS)
+    write_tensors(folder / WEIGHTS, tensors)
+    write_json(folder / SETTINGS, settings)
 
 
 def _rows(update: LowRank, target: Target) -> list[tuple[Tensor, Tensor, float]]:

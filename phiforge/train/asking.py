@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from phiforge.engine.request import Sampling
+from phiforge.files import mended
 from phiforge.lm.base import LanguageModel, Reply
 from phiforge.records import Problem
 
@@ -122,11 +123,7 @@ def account(done: Sequence[Asked[K]]) -> Account:
 
 def _read(file: Path, kind: type[K]) -> Iterator[Asked[K]]:
     """What is there; a line that a kill cut short is taken off."""
-    if not file.exists():
-        return
-    lines = [line for line in file.read_bytes().splitlines(True) if line.endswith(b"\n")]
-    os.truncate(file, sum(map(len, lines)))
     line_of: type[Asked[K]] = Asked[kind]
     decoder = msgspec.json.Decoder(line_of)
-    for line in lines:
+    for line in mended(file):
         yield decoder.decode(line)

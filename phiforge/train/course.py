@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
+from phiforge.files import whole
 from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
 from phiforge.model.lora import Adapter, merge, new_adapter
@@ -124,7 +125,7 @@ class Course:
             source = open_source(find(start.model))
             return checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
         config = start.config(-(-self.tokenizer.vocab_size // 64) * 64)
-        if start.depth:
+        if start.layers:
             ids = {"bos_id": self.tokenizer.bos_id, "eos_ids": self.tokenizer.eos_ids, "pad_id": self.tokenizer.pad_id}
             config = replace(config, **ids)
         return Phi3(config).init_weights(torch.Generator().manual_seed(self.recipe.seed))
@@ -139,7 +140,9 @@ class Course:
         score, asked = None, self.recipe.measure
         if asked:
             plain = isinstance(stage, Pretrain | Midtrain)
-            score = measure.solve(model, self.format, self.problems(), asked.longest, plain=plain)
+            score = measure.solve(
+                model, self.format, self.problems(), asked.longest, plain=plain, judge=self.works.judge
+            )
         lengths = stage.lengths if isinstance(stage, Midtrain) else []
         found = {str(length): midtrain.retrieval(model, self.tokenizer, length) for length in lengths}
         return Measured(held_out, score, found)
@@ -151,7 +154,7 @@ class Course:
         if self._problems is None:
             learnt = {name for stage in self.recipe.stage for name in stage.sources}
             seen = {measure.question(problem) for name in learnt for problem in self.works.problems(name)}
-            self._problems = measure.unseen(self.works.problems(asked.data), seen, asked.problems)
+            self._problems = measure.unseen(self.works.judgeable(asked.data), seen, asked.problems)
         return self._problems
 
 
@@ -159,8 +162,8 @@ def _kept(file: Path, make: Callable[[], Measured]) -> Measured:
     """A measurement from its file, or made and left there: a run that goes on has other weights by then."""
     if not file.exists():
         made = msgspec.json.encode(make())
-        file.with_suffix(".part").write_bytes(made)
-        file.with_suffix(".part").replace(file)
+        with whole(file) as partial:
+            partial.write_bytes(made)
     return msgspec.json.decode(file.read_bytes(), type=Measured)
 
 

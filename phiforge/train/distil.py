@@ -20,6 +20,7 @@ from msgspec import Struct
 from torch import Tensor
 
 from phiforge.engine.request import Sampling
+from phiforge.files import whole
 from phiforge.lm.base import LanguageModel, Reply
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Problem, Provenance, write_jsonl
@@ -216,8 +217,6 @@ def _likeliest(teacher: Phi3, documents: Sequence[Document], tokens: int, top_k:
         for piece in pieces(len(states), teacher.config.vocab_size):
             best = (states[piece] @ teacher.lm_head.weight.T).float().log_softmax(-1).topk(top_k)
             ids[at[piece]], logprobs[at[piece]] = best.indices.int(), best.values
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".part")
-    torch.save({"ids": ids, "logprobs": logprobs}, partial)
-    partial.replace(file)
+    with whole(file) as partial:
+        torch.save({"ids": ids, "logprobs": logprobs}, partial)
     return ids, logprobs, starts

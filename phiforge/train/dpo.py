@@ -2,7 +2,8 @@
 
 The same stage serves single-token pairs of the pivotal-token search, judge-guided pairs and pairs of rollouts; `first` keeps
 only the beginning of an answer, as the report does for hallucinations (5 tokens). What the reference model thinks of the
-answers is computed once and kept in the run's folder.
+answers is computed once, in fp32, and kept in the run's folder; a policy in bf16 or int8 differs from it by its rounding from the
+first step on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from phiforge.files import whole
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
 from phiforge.train.batches import Batch, Document, hidden, plan
@@ -121,8 +123,6 @@ def _reference(model: Phi3, documents: Sequence[Document], tokens: int, folder: 
     model.eval()
     for numbers in plan([len(d.ids) for d in documents], tokens, 1, 0):
         found[numbers] = answer_log_probabilities(model, Batch.of(documents[i] for i in numbers))
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".part")
-    torch.save(found, partial)
-    partial.replace(file)
+    with whole(file) as partial:
+        torch.save(found, partial)
     return found

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
+from phiforge.files import mended
 from phiforge.records import Problem
 from phiforge.train.limits import Count, NotNegative, Share
 from phiforge.train.rewards import Judge, Reward, Rollout, judged
@@ -186,12 +187,8 @@ def select(
     """
     file = Path(folder) / "selection.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
-    known = [msgspec.json.decode(line) for line in file.read_bytes().splitlines(True) if line.endswith(b"\n")] if (
-        file.exists()
-    ) else []  # fmt: skip
-    with file.open("r+b" if file.exists() else "wb") as out:
-        out.truncate(sum(len(msgspec.json.encode(each)) + 1 for each in known))
-        out.seek(0, os.SEEK_END)
+    known = [msgspec.json.decode(line) for line in mended(file)]
+    with file.open("ab") as out:
         for first in range(len(known), len(prompts), at_once):
             some = prompts[first : first + at_once]
             wanted = [

@@ -34,8 +34,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """`prompts` a step, `group` answers each of at most `longest` tokens.
 
     The temperature goes from `temperature` to `last_temperature` over the first `annealing` of the steps, linearly.
-    `beta` ties to the policy that sampled, or to the one training started from; `entropy` pays for open choices. `clip` bounds
-    how far a token's chance may move within a round, down and up. `by_answer` averages over each answer's tokens first.
+    `beta` ties to the policy that sampled, which moves nothing while each round serves one step (the two are one then), or to the
+    one training started from; `entropy` pays for open choices. `clip` bounds how far a token's chance may move within a round,
+    down and up. `by_answer` averages over each answer's tokens first.
     """
 
     prompts: int = 8
@@ -44,7 +45,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     temperature: float = 1.0
     last_temperature: float | None = None  # mini-reasoning: 0.6
     annealing: float = 0.5
-    tokens: int = 4096  # of a micro-batch
     clip: tuple[float, float] = (0.2, 0.2)
     beta: float = 0.0
     tied_to: Literal["sampled", "start"] = "sampled"
@@ -83,14 +83,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             return self.temperature
         done = min(1.0, step / max(1.0, self.annealing * steps))
         return self.temperature + done * (self.last_temperature - self.temperature)
-
-
-REASONING_PLUS = Settings(
-    prompts=64, group=8, longest=31_744, tokens=32_768, beta=0.001, entropy=0.001
-)  # as the report gives them; clipping and the sampling temperature it does not
-MINI_REASONING = Settings(
-    prompts=16, group=8, longest=25_000, tokens=25_600, last_temperature=0.6, rebalance=Rebalance(0.5, 128)
-)
 
 
 def grpo_loss(
@@ -151,12 +143,14 @@ def stage(
     folder: str | Path,
     *,
     steps: int,
+    tokens: int = 4096,
     reward: Reward | None = None,
     judge: Judge = by_verifier,
     settings: Settings | None = None,
     memory: int | None = None,
 ) -> Stage[Lessons]:
-    """Answers to `settings.prompts` problems a step, judged by their verifiers (or by `judge`) and paid by `reward`.
+    """Answers to `settings.prompts` problems a step, judged by their verifiers (or by `judge`) and paid by `reward`, in
+    micro-batches of at most `tokens`.
 
     `model` is what is trained, as training starts: its weights are read whenever a round begins, and processes share the
     sampling. `decode` gives an answer's text, special tokens included where the reward looks for them. `folder/groups.jsonl`
@@ -168,7 +162,8 @@ def stage(
         raise ValueError("there is no problem to learn from")
     sampler = Sampler(model, stop_ids, dtype=settings.rollout_dtype, memory=memory)
     start = deepcopy(model).eval().requires_grad_(False) if settings.beta and settings.tied_to == "start" else None
-    rounds = Rounds(model, prompts, sampler, Path(folder), steps, settings, decode, reward or load("plain"), judge)
+    paid = reward or load("plain")
+    rounds = Rounds(model, prompts, sampler, Path(folder), steps, settings, decode, paid, judge, tokens)
 
     def of_step(step: int) -> list[Lessons]:
         found, age = rounds.of(step)
@@ -176,7 +171,7 @@ def stage(
         rounds.log(step, age, found.temperature, part)
         batches = [
             lessons_of(some, prompts, found.temperature, aged=rounds.outlives)
-            for some in packed(part, prompts, settings.tokens)
+            for some in packed(part, prompts, tokens)
         ]
         if start is not None:
             batches = [referred(start, each) for each in batches]

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from phiforge import verify
 from phiforge.chat.format import ChatFormat
 from phiforge.data import mixture
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Problem
 from phiforge.train.pivotal import Chance
+from phiforge.train.rewards import Judge, by_verifier, judged
 from phiforge.train.rollouts import Sampler, Wanted
 
 
@@ -73,14 +73,22 @@ def question(problem: Problem) -> str:
 
 def unseen(problems: Iterable[Problem], seen: set[str], n: int) -> list[Problem]:
     """The first `n` problems whose question is not among those seen. Raises ValueError if there is none."""
-    fit = (each for each in problems if each.verifier and question(each) not in seen)
+    fit = (each for each in problems if question(each) not in seen)
     found = [each for each, _ in zip(fit, range(n), strict=False)]
     if not found:
         raise ValueError("there is no problem to measure on that is not learnt, too")
     return found
 
 
-def solve(model: Phi3, format: ChatFormat, problems: Sequence[Problem], longest: int, *, plain: bool = False) -> Score:
+def solve(
+    model: Phi3,
+    format: ChatFormat,
+    problems: Sequence[Problem],
+    longest: int,
+    *,
+    plain: bool = False,
+    judge: Judge = by_verifier,
+) -> Score:
     """Greedy answers of at most `longest` tokens, in the chat format or (`plain`) as texts go on."""
     tokenizer = format.tokenizer
     stops = tokenizer.eos_ids if plain else format.stop_ids
@@ -100,7 +108,7 @@ def solve(model: Phi3, format: ChatFormat, problems: Sequence[Problem], longest:
     right = ended = 0
     for problem, (answer,) in zip(problems, Sampler(model, stops).answers(wanted), strict=True):
         text = tokenizer.decode(answer.ids)
-        correct = answer.ended and verify.get(problem.verifier)(text.rpartition("</think>")[2], problem).correct
+        correct = judged(text, len(answer.ids), answer.ended, problem, judge).correct
         right, ended = right + correct, ended + answer.ended
         if len(samples) < SHOWN:
             samples.append(Sample(question(problem), text, problem.answer, correct))

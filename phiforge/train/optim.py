@@ -60,7 +60,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         for group in self.param_groups:
             moving = [parameter for parameter in group["params"] if parameter.grad is not None]
             for first in range(0, len(moving), distributed.size()):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -206,7 +206,7 @@ class Judged(Struct, frozen=True, forbid_unknown_fields=True):
     """Of a problem's answers at most `comparisons` pairs are weighed. Preferred is the answer with the higher accuracy, or the
     higher overall grade (the mean of accuracy, style and detail), by `least` at least and in both orders of showing them."""
 
-    by: str = "overall"
+    by: Literal["overall", "accuracy"] = "overall"
     comparisons: Count = 2
     least: NotNegative = 0.5
     longest: Count = 1024
@@ -229,8 +229,6 @@ def judged(
     What the two orders do not agree on is a tie, and is dropped, as is what the judge said that cannot be read.
     """
     how = how or Judged()
-    if how.by not in ("overall", "accuracy"):
-        raise ValueError(f"by = {how.by!r} must be 'overall' or 'accuracy'")
     if sum(each.n for each in candidates) < 2:
         raise ValueError("two candidates or more are needed to prefer one of them")
 

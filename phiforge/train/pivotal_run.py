@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from phiforge.engine.scheduler import MAX_SAMPLES
+from phiforge.files import mended, whole_lines
 from phiforge.train.dpo import Pair
 from phiforge.train.groups import Prompt
 from phiforge.train.pivotal import Asking, Chance, Ids, Pivotal, Rolled, Search, Settings
@@ -94,16 +95,10 @@ class Cost(Struct, frozen=True):
     saved: int = 0
     seconds: float = 0.0
 
-    def per_pair(self) -> dict[str, float]:
-        """Rollouts, tokens written and seconds of a pair; empty without one."""
-        if not self.pairs:
-            return {}
-        return {name: getattr(self, name) / self.pairs for name in ("rollouts", "written", "seconds")}
-
 
 def rows(folder: str | os.PathLike[str]) -> list[Row]:
     """The prompts that are done."""
-    return [msgspec.json.decode(line, type=Row) for line in _lines(Path(folder) / "pivotal.jsonl")]
+    return [msgspec.json.decode(line, type=Row) for line in whole_lines(Path(folder) / "pivotal.jsonl")]
 
 
 def pairs(folder: str | os.PathLike[str]) -> list[Pair]:
@@ -113,7 +108,7 @@ def pairs(folder: str | os.PathLike[str]) -> list[Pair]:
 
 def cost(folder: str | os.PathLike[str]) -> Cost:
     """What it took so far; of what was in flight when a run was killed, nothing."""
-    parts = [msgspec.json.decode(line, type=Cost) for line in _lines(Path(folder) / "cost.jsonl")]
+    parts = [msgspec.json.decode(line, type=Cost) for line in whole_lines(Path(folder) / "cost.jsonl")]
     return Cost(**{name: sum(getattr(part, name) for part in parts) for name in Cost.__struct_fields__})
 
 
@@ -136,8 +131,8 @@ def run(
     for row, prompt in zip(done, prompts, strict=False):
         if row.prompt != list(prompt.ids):
             raise ValueError(f"{place} holds a search of other prompts: {row.problem} is not {prompt.problem.id}")
-    _shorten(place / "pivotal.jsonl")
-    _shorten(place / "cost.jsonl")
+    mended(place / "pivotal.jsonl")
+    mended(place / "cost.jsonl")
     total, before, started = cost(place), replace(sampler.spent), time.monotonic()
     finished = _finished(sampler, list(enumerate(prompts))[len(done) :], decode, settings, judge)
     with (place / "pivotal.jsonl").open("ab") as file, (place / "cost.jsonl").open("ab") as account:
@@ -275,14 +270,3 @@ def _since(row: Row, before: Spent, now: Spent, seconds: float) -> Cost:
         1, len(row.pairs()), row.rollouts, now.written - before.written, now.read - before.read,
         now.saved - before.saved, round(seconds, 3),
     )  # fmt: skip
-
-
-def _lines(file: Path) -> list[bytes]:
-    """Whole lines; one that a kill cut short is left out."""
-    return [line for line in file.read_bytes().splitlines(True) if line.endswith(b"\n")] if file.exists() else []
-
-
-def _shorten(file: Path) -> None:
-    """Take a line off that a kill cut short."""
-    if file.exists():
-        os.truncate(file, sum(map(len, _lines(file))))

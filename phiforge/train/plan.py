@@ -34,7 +34,8 @@ class Gpus(Struct, frozen=True):
 
 class Planned(Struct, frozen=True):
     """One stage. `memory` is bytes a GPU: weights, gradients and optimiser's state spread over all, and activations of `micro`
-    tokens. `tokens` of pairs and answers are at most as many; None where the data isn't at hand to be counted."""
+    tokens. `tokens` of pairs and answers are at most as many; None where the data isn't at hand to be counted. What a search for
+    pairs, a judge or a teacher takes is not in them, as it depends on their answers."""
 
     stage: str
     kind: str

@@ -31,7 +31,8 @@ DEPTHS = {
 
 def nano(depth: int, vocab_size: int, *, context: int = 2048, rope_theta: float = 10_000.0) -> ModelConfig:
     """A network of the family's architecture by one dial. Width is 64 a layer, heads have 64, feed-forward 8/3 of the width
-    in steps of 64, a key/value head for two query heads: 4 layers are 3M weights besides the vocabulary, 12 are 85M."""
+    in steps of 64, a key/value head for two query heads (for each where the depth is odd): 4 layers are 3M weights besides the
+    vocabulary, 12 are 85M."""
     width = 64 * depth
     return ModelConfig(
         architecture="phi3",

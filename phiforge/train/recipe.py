@@ -30,22 +30,23 @@ from msgspec.structs import replace
 
 from phiforge.chat import dialects
 from phiforge.data import mixture
+from phiforge.lm import is_endpoint
 from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.store.models import find
-from phiforge.train import distil, groups, grpo, pivotal
+from phiforge.train import distil, groups, grpo, pivotal, rewards
 from phiforge.train import pairs as pairing
 from phiforge.train.limits import BelowOne, Count, Positive, Share
 from phiforge.train.optim import Optimizer
 from phiforge.train.precision import Precision
-from phiforge.train.pretrain import nano
+from phiforge.train.pretrain import DEPTHS, nano
 from phiforge.train.tracker import Tracker
 
 
 class Start(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of: `model`, a pulled one or a path; `depth`, a phi-nano with random weights; `preset`, a member of the family with
-    random weights. `format` is the chat format to learn, if another than the model's own: "phiforge". `context` and
-    `rope_theta`, the base of the rotary embedding, are those of random weights: a nano's 1,024 and 10,000, a preset's own, if
-    not given."""
+    """One of: `model`, a pulled one or a path; `depth`, the layers of a phi-nano with random weights; `preset`, a member of the
+    family, or a phi-nano by its size, with random weights. `format` is the chat format to learn, if another than the model's
+    own: "phiforge". `context` and `rope_theta`, the base of the rotary embedding, are those of random weights: a nano's 1,024 and
+    10,000, a member's own, if not given."""
 
     model: str = ""
     depth: int = 0
@@ -57,12 +58,17 @@ class Start(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def chat(self) -> str:
         """Whose chat format is learnt, as `ChatFormat.for_tokenizer` takes it."""
-        return self.format or self.model or self.preset or "phi-nano"
+        return self.format or self.model or ("phi-nano" if self.layers else self.preset)
+
+    @property
+    def layers(self) -> int:
+        """Of a phi-nano; 0 for another start."""
+        return self.depth or DEPTHS.get(self.preset, 0)
 
     def config(self, vocab_size: int) -> ModelConfig:
         """The network of a start from random weights; `vocab_size` is a nano's. Raises ValueError for one from a model."""
-        if self.depth:
-            return nano(self.depth, vocab_size, context=self.context or 1024, rope_theta=self.rope_theta or 10_000.0)
+        if self.layers:
+            return nano(self.layers, vocab_size, context=self.context or 1024, rope_theta=self.rope_theta or 10_000.0)
         if not self.preset:
             raise ValueError(f"{self.model} has weights of its own")
         config = PRESETS[self.preset]
@@ -276,13 +282,13 @@ def check(recipe: Recipe) -> None:
     start = recipe.start
     if sum(bool(each) for each in (start.model, start.depth, start.preset)) != 1:
         raise ValueError("[start] needs one of model, depth and preset")
-    if start.preset and start.preset not in PRESETS:
-        raise ValueError(f"start.preset = {start.preset!r}: there are {', '.join(PRESETS)}")
+    if start.preset and start.preset not in (*PRESETS, *DEPTHS):
+        raise ValueError(f"start.preset = {start.preset!r}: there are {', '.join((*PRESETS, *DEPTHS))}")
     if start.model and (start.context or start.rope_theta):
         raise ValueError(
             "start.context and start.rope_theta are for random weights; a midtrain stage changes a model's"
         )
-    if start.depth and not recipe.tokenizer:
+    if start.layers and not recipe.tokenizer:
         raise ValueError("a network from scratch needs a [tokenizer]")
     if start.format and (not start.model or not dialects.find(start.format)):
         raise ValueError(
@@ -321,10 +327,11 @@ def _check_stage(stage: AnyStage) -> None:
     if isinstance(stage, Reading):
         rules += [
             ("length", 2 <= stage.length <= stage.micro, "at least 2 and at most `micro`"),
-            ("micro", stage.micro <= stage.batch, "at most `batch`"),
             ("mix", bool(stage.mix) != bool(stage.data), "given, or else `data`, not both"),
             ("mix", not stage.mix or abs(sum(stage.mix.values()) - 1) < 1e-6, "shares that add up to 1"),
             ("tokens", not stage.mix or stage.tokens > 0, "given, as `mix` has shares of them"),
+            ("tokens", not stage.data or not stage.tokens, "left out: `data` is gone through `epochs` times"),
+            ("epochs", not stage.mix or stage.epochs == 1, "left out: `mix` has shares of `tokens`"),
         ]
     else:
         rules += [("data", bool(stage.data), "the names of problems to learn from")]
@@ -336,6 +343,11 @@ def _check_stage(stage: AnyStage) -> None:
     if isinstance(stage, Dpo):
         rules += [
             ("length", stage.length <= stage.micro, "at most `micro`"),
+            ("judge", stage.pairs != "judged" or bool(stage.judge), "a model or an endpoint"),
+        ]
+    if isinstance(stage, Reading | Dpo):
+        rules += [
+            ("batch", stage.batch > 0 and stage.batch % stage.micro == 0, f"a multiple of micro = {stage.micro}")
         ]
     if isinstance(stage, Midtrain):
         rules += [
@@ -365,3 +377,25 @@ def check_here(recipe: Recipe) -> None:
             raise ValueError(f"[data.{name}] has no path: such a recipe can only be planned (--plan)")
         if data.path:
             mixture.files(data.path)
+        _at_hand(f"[data.{name}]", data.teacher)
+    for stage in recipe.stage:
+        where = f"stage {stage.title!r}"
+        if isinstance(stage, Distil):
+            _at_hand(where, stage.teacher)
+        elif isinstance(stage, Dpo) and stage.pairs == "judged":
+            _at_hand(where, stage.judge, *stage.others)
+        elif isinstance(stage, Grpo):
+            try:
+                rewards.load(stage.reward)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
+
+
+def _at_hand(where: str, *models: str) -> None:
+    """Raises ValueError for a model that isn't here, and is no endpoint."""
+    for model in models:
+        try:
+            if model and not is_endpoint(model):
+                find(model)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None

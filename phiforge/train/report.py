@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from phiforge.chat.tokenizer import Tokenizer
+from phiforge.files import whole
 from phiforge.train import pivotal_run, pivotal_view
 from phiforge.train.measure import Result, Score
 from phiforge.train.midtrain import RETRIEVALS
@@ -50,9 +51,8 @@ def write(recipe: Recipe, results: Sequence[Result], out: Path) -> Path:
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     title = f"<title>{escape(Path(recipe.out).name)}: training</title><style>{STYLE}</style>"
     file = out / "report.html"
-    partial = file.with_suffix(".part")
-    partial.write_text(f"<!doctype html><html lang=en>{head}{title}{''.join(parts)}</html>\n")
-    partial.replace(file)
+    with whole(file) as partial:
+        partial.write_text(f"<!doctype html><html lang=en>{head}{title}{''.join(parts)}</html>\n")
     return file
 
 

@@ -3,7 +3,6 @@ of what each group taught."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -13,6 +12,7 @@ import msgspec
 import torch
 from msgspec import Struct
 
+from phiforge.files import whole, whole_lines
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
 from phiforge.train.groups import Group, Prompt, Sampling, row, sample
@@ -48,9 +48,10 @@ class Rounds:
         decode: Callable[[Sequence[int]], str],
         reward: Reward,
         judge: Judge,
+        tokens: int,
     ) -> None:
         self.model, self.prompts, self.sampler, self.settings, self.steps = model, prompts, sampler, settings, steps
-        self.decode, self.reward, self.judge = decode, reward, judge
+        self.decode, self.reward, self.judge, self.tokens = decode, reward, judge, tokens
         self.outlives = settings.ahead * settings.passes > 1  # whether a round serves more than one step
         self._folder, self._run = folder / "rounds", RunFolder(folder)
         self._groups = folder / "groups.jsonl"
@@ -102,9 +103,8 @@ class Rounds:
         found = Round(first, temperature, [_in_turn(each) for each in zip(*distributed.gathered(parts), strict=True)])
         if self.outlives and distributed.rank() == 0:
             file = self._folder / f"{first:08}.json"
-            partial = file.with_suffix(".part")
-            partial.write_bytes(msgspec.json.encode(found))
-            partial.replace(file)
+            with whole(file) as partial:
+                partial.write_bytes(msgspec.json.encode(found))
             self._forget(first)
         return found
 
@@ -112,7 +112,7 @@ class Rounds:
     def _with_chances(self, part: list[Group], temperature: float) -> list[Group]:
         """With the log-probabilities that the policy gives its answers before it moves."""
         old: dict[tuple[int, int], list[float]] = {}
-        for some in packed(part, self.prompts, self.settings.tokens):
+        for some in packed(part, self.prompts, self.tokens):
             batch = Shared.of_groups(unit.begun(self.prompts) for unit in some)
             each = [(unit.group.prompt, k) for unit in some for k in unit.places]
             now, _ = weighed(self.model, batch, temperature)
@@ -138,13 +138,9 @@ class Rounds:
             return
         if not self._begun:
             self._begun = True
-            lines = self._groups.read_bytes().splitlines(True) if self._groups.exists() else []
-            whole = [line for line in lines if line.endswith(b"\n")]
-            kept = [line for line in whole if msgspec.json.decode(line)["step"] <= step]
-            partial = self._groups.with_suffix(".part")
-            self._groups.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(b"".join(kept))
-            os.replace(partial, self._groups)
+            kept = [line for line in whole_lines(self._groups) if msgspec.json.decode(line)["step"] <= step]
+            with whole(self._groups) as partial:
+                partial.write_bytes(b"".join(kept))
         about = {"step": step + 1, "age": age, "temperature": round(temperature, 4)}
         with self._groups.open("ab") as file:
             file.writelines(

@@ -25,6 +25,7 @@ from phiforge.chat import dialects
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
 from phiforge.data import run as factory
+from phiforge.files import whole
 from phiforge.lm.sources import open_source
 from phiforge.model.phi3 import Phi3
 from phiforge.store.models import find
@@ -86,12 +87,9 @@ def _describe(out: Path, recipe: Recipe) -> None:
         )
         if not there or begun != there:
             raise ValueError(f"{out} holds a run of another recipe: name another `out`, or delete it")
-    out.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".part")
-    partial.write_bytes(
-        msgspec.json.format(msgspec.json.encode(_About(recipe, phiforge.__version__, str(torch.__version__))))
-    )
-    partial.replace(file)
+    about = _About(recipe, phiforge.__version__, str(torch.__version__))
+    with whole(file) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
 
 
 def _recipe_of(file: Path) -> Recipe | None:
@@ -134,7 +132,7 @@ def _learn(recipe: Recipe, folder: Path, data: dict[str, str | Environment], pro
             places = [each for name in recipe.tokenizer.data if isinstance(each := data[name], str)]
             texts = (text for place in places for text in mixture.texts(place))
             vocabulary.learn(texts, recipe.tokenizer.size).save(folder)
-        elif recipe.start.preset:
+        elif recipe.start.preset:  # of a member; a nano has a [tokenizer]
             Tokenizer.for_preset(recipe.start.preset).save(folder)
         else:
             open_source(find(recipe.start.model)).companions(folder)

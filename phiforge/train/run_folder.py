@@ -16,6 +16,7 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
+from phiforge.files import whole, whole_lines
 from phiforge.train import distributed
 
 KEPT = 2  # checkpoints; older ones are deleted
@@ -39,9 +40,8 @@ class RunFolder:
             for partial in (self.path / "checkpoints").glob("*.part"):
                 shutil.rmtree(partial)
             kept = [row for row in self.metrics() if row["step"] <= done]
-            partial = self._metrics.with_suffix(".part")
-            partial.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in kept))
-            partial.replace(self._metrics)
+            with whole(self._metrics) as partial:
+                partial.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in kept))
         return distributed.gathered(done)[0]
 
     def save(self, step: int, state: Mapping[str, Tensor]) -> Path:
@@ -82,15 +82,7 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, Any]]:
         """What has been logged. A last line that a kill cut short is left out."""
-        if not self._metrics.exists():
-            return []
-        rows: list[dict[str, Any]] = []
-        for line in self._metrics.read_bytes().splitlines():
-            try:
-                rows.append(msgspec.json.decode(line))
-            except msgspec.DecodeError:
-                break
-        return rows
+        return [msgspec.json.decode(line) for line in whole_lines(self._metrics)]
 
     def clear_checkpoints(self) -> None:
         """Once the finished model is saved, they are only weight."""

@@ -7,6 +7,7 @@ number's places, which is what arithmetic is made of.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
@@ -29,13 +30,13 @@ def learn(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     specials = [*dict.fromkeys([*dialect.tokens, *THOUGHT])]
     if vocab_size < SMALLEST:
         raise ValueError(f"vocab_size = {vocab_size} must be at least {SMALLEST}: 256 bytes and the special tokens")
-    core = tokenizers.Tokenizer(models.BPE())
+    core: Any = tokenizers.Tokenizer(models.BPE())  # whose stubs know no setters
     pattern = O200K.replace(r"\p{N}{1,3}", r"\p{N}")
-    core.pre_tokenizer = pre_tokenizers.Sequence([  # pyright: ignore[reportAttributeAccessIssue]
+    core.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])  # fmt: skip
-    core.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
+    core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size - len(specials),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),

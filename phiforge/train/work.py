@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import torch
 from msgspec.structs import replace
 
 from phiforge.chat.format import ChatFormat
+from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data import mixture
 from phiforge.lm import open_model
 from phiforge.lm.local import LocalModel
@@ -21,7 +23,20 @@ from phiforge.model import checkpoint
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Problem, Verdict
 from phiforge.store.models import find
-from phiforge.train import distil, distributed, dpo, groups, grpo, midtrain, pairs, pivotal_run, pretrain, rewards, sft
+from phiforge.train import (
+    distil,
+    distributed,
+    dpo,
+    groups,
+    grpo,
+    midtrain,
+    pairs,
+    pivotal,
+    pivotal_run,
+    pretrain,
+    rewards,
+    sft,
+)
 from phiforge.train.asking import Account
 from phiforge.train.batches import Document, stream
 from phiforge.train.environments import Environment
@@ -32,6 +47,11 @@ from phiforge.train.rollouts import Sampler
 
 Progress = Callable[[str, Step | None], None]
 """`progress(what, step)`: what is done now, and in training which step is done."""
+
+
+Seeded = TypeVar(
+    "Seeded", grpo.Settings, distil.Sampled, pivotal.Settings, pairs.Rolled, pairs.Refusals, pairs.Judged
+)  # fmt: skip
 
 
 class Works:
@@ -46,6 +66,14 @@ class Works:
         environments = [each for each in data.values() if isinstance(each, Environment)]
         self._judges = {problem.id: each.judge for each in environments for problem in each.problems}
 
+    def judge(self, text: str, problem: Problem) -> Verdict:
+        """By the problem's environment, or its verifier."""
+        return self._judges.get(problem.id, rewards.by_verifier)(text, problem)
+
+    def judgeable(self, name: str) -> list[Problem]:
+        """The problems of a source whose answers can be judged."""
+        return [each for each in self.problems(name) if each.verifier or each.id in self._judges]
+
     def made(self, stage: AnyStage, model: Phi3, folder: Path) -> list[Any]:
         """What a stage learns from that a model makes first: pairs, or a teacher's answers. Goes on with what is there."""
         if isinstance(stage, Dpo):
@@ -55,7 +83,12 @@ class Works:
             own = LocalModel(model, self.tokenizer, name=self.name) if not stage.teacher else None
             with own or open_model(stage.teacher) as teacher:
                 distil.sample(
-                    teacher, problems, folder, stage.sampled, judge=self._judge, progress=self._counting(stage)
+                    teacher,
+                    problems,
+                    folder,
+                    self._seeded(stage.sampled),
+                    judge=self.judge,
+                    progress=self._counting(stage),
                 )
             return list(mixture.rows(str(folder / "examples.jsonl")))
         return []
@@ -76,9 +109,9 @@ class Works:
         return work, {"documents": len(texts), "ledger": entries}
 
     def _reading(self, stage: Reading) -> dict[str, Any]:
-        accumulate = max(1, stage.batch // stage.micro)
         return {
-            "tokens": stage.micro, "accumulate": accumulate, "seed": self.seed, "held_out_every": stage.every
+            "tokens": stage.micro, "accumulate": stage.batch // stage.micro, "seed": self.seed,
+            "held_out_every": stage.every,
         }  # fmt: skip
 
     def _answers(self, stage: Distil, rows: Sequence[Example]) -> tuple[Work[Any], dict[str, Any]]:
@@ -113,12 +146,23 @@ class Works:
         found = [sft.document(self.format, row) for row in rows]
         fit = [each for each in found if len(each.ids) <= stage.length]
         if not fit:
-            raise ValueError(f"stage {stage.title!r}: none of {len(found)} rows has at most {stage.length} tokens")
+            raise ValueError(
+                f"stage {stage.title!r}: none of {len(found)} rows of {', '.join(stage.sources)} has at most "
+                f"{stage.length} tokens"
+            )
         return *_apart(fit, stage.held_out), len(found) - len(fit)
 
     def _chances(self, stage: Distil, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
         learnt, _, too_long = self._chats(replace(stage, held_out=0.0), self._all_rows(stage))
         source = open_source(find(stage.teacher))
+        with TemporaryDirectory() as folder_of_words:
+            source.companions(Path(folder_of_words))
+            words = Tokenizer.from_folder(folder_of_words).token_bytes()
+        if words != self.tokenizer.token_bytes():
+            raise ValueError(
+                f"stage {stage.title!r}: {stage.teacher} has other words than the model that learns: its answers can be learnt "
+                'from (learn = "answers"), its chances cannot'
+            )
         teacher = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
         how = self._reading(stage)
         work = distil.stage(
@@ -136,7 +180,7 @@ class Works:
             )
         work = dpo.stage(
             model, fit, folder, beta=stage.beta, tokens=stage.micro, epochs=stage.epochs,
-            accumulate=max(1, stage.batch // stage.micro), seed=self.seed, first=stage.first or None,
+            accumulate=stage.batch // stage.micro, seed=self.seed, first=stage.first or None,
         )  # fmt: skip
         return work, {"documents": len(fit), "too_long": len(found) - len(fit)}
 
@@ -145,7 +189,7 @@ class Works:
         prompts = self._prompts(stage)[: stage.problems]
         if stage.pairs == "pivotal":
             pivotal_run.run(
-                Sampler(model, self.format.stop_ids), prompts, self._decode, folder, stage.search, judge=self._judge,
+                Sampler(model, self.format.stop_ids), prompts, self._decode, folder, self._seeded(stage.search), judge=self.judge,
                 progress=lambda cost: self.progress(
                     f"{stage.title}: {cost.pairs} pairs from {cost.prompts} of {len(prompts)} problems", None
                 ),
@@ -154,45 +198,47 @@ class Works:
         problems, said = [prompt.problem for prompt in prompts], self._counting(stage)
         with LocalModel(model, self.tokenizer, name=self.name) as own, ExitStack() as opened:
             if stage.pairs == "rollouts":
-                pairs.rolled(own, problems, folder, stage.rolled, judge=self._judge, progress=said)
+                pairs.rolled(own, problems, folder, self._seeded(stage.rolled), judge=self.judge, progress=said)
             elif stage.pairs == "refusals":
-                pairs.refusals(own, problems, folder, stage.refusals, judge=self._judge, progress=said)
+                pairs.refusals(own, problems, folder, self._seeded(stage.refusals), judge=self.judge, progress=said)
             else:
                 judge, *others = (opened.enter_context(open_model(name)) for name in (stage.judge, *stage.others))
                 candidates = [pairs.Candidates(own, 0.7), pairs.Candidates(own, 1.0), *map(pairs.Candidates, others)]
-                pairs.judged(candidates, judge, problems, folder, stage.judged, progress=said)
+                pairs.judged(candidates, judge, problems, folder, self._seeded(stage.judged), progress=said)
         return [pairs.tokens(self.format, each) for each in pairs.read(folder)]
+
+    def _seeded(self, how: Seeded) -> Seeded:
+        """A stage's settings, whose seed counts from the recipe's."""
+        return replace(how, seed=how.seed + self.seed)
 
     def _counting(self, stage: Stage) -> Callable[[Account], None]:
         return lambda account: self.progress(f"{stage.title}: {account.kept} from {account.problems} problems", None)
 
     def _grpo(self, stage: Grpo, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
         prompts = self._prompts(stage)
-        how = stage.settings
+        how = self._seeded(stage.settings)
         if stage.select:
             sampler = Sampler(model, self.format.stop_ids)
             every, chosen = prompts, stage.select
             prompts = distributed.by_first(
-                lambda: groups.select(sampler, every, folder, chosen, group=how.group, longest=how.longest)
+                lambda: groups.select(
+                    sampler, every, folder, chosen, group=how.group, longest=how.longest, seed=how.seed
+                )
             )
         reward = rewards.load(stage.reward, scale=stage.scale)
         work = grpo.stage(
-            model, prompts, self._decode, self.format.stop_ids, folder, steps=stage.steps, reward=reward,
-            judge=self._judge, settings=how,
+            model, prompts, self._decode, self.format.stop_ids, folder, steps=stage.steps, tokens=stage.micro,
+            reward=reward, judge=self.judge, settings=how,
         )  # fmt: skip
         return work, {"documents": len(prompts)}
-
-    def _judge(self, text: str, problem: Problem) -> Verdict:
-        return self._judges.get(problem.id, rewards.by_verifier)(text, problem)
 
     def _prompts(self, stage: Stage) -> list[groups.Prompt]:
         """The data's problems that have a verifier, as the model reads them."""
         found: list[groups.Prompt] = []
-        for problem in (each for name in stage.sources for each in self.problems(name)):
-            if problem.verifier or problem.id in self._judges:
-                prompt = self.format.render(problem.messages, tools=problem.metadata.get("tools"))
-                opened = "<think>" if prompt.text.rstrip().endswith("<think>") else ""
-                found.append(groups.Prompt(prompt.ids, problem, opened))
+        for problem in (each for name in stage.sources for each in self.judgeable(name)):
+            prompt = self.format.render(problem.messages, tools=problem.metadata.get("tools"))
+            opened = "<think>" if prompt.text.rstrip().endswith("<think>") else ""
+            found.append(groups.Prompt(prompt.ids, problem, opened))
         if not found:
             raise ValueError(f"stage {stage.title!r}: its data has no problem with a verifier")
         Random(f"prompts {self.seed}").shuffle(found)
@@ -207,6 +253,8 @@ class Works:
         kept: list[array[int]] = []
         for name in stage.sources:
             learnt[name], aside = _apart(pretrain.read(self._place(name), self.tokenizer), stage.held_out)
+            if not learnt[name]:
+                raise ValueError(f"stage {stage.title!r}: [data.{name}] has no text to learn")
             kept += aside
         shares, tokens = stage.mix, stage.tokens
         if not shares:

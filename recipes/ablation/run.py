@@ -38,7 +38,7 @@ from phiforge.model import checkpoint
 from phiforge.records import Example, Message, write_jsonl
 from phiforge.train import run
 from phiforge.train.batches import Batch, stream
-from phiforge.train.recipe import Data, Recipe, Vocabulary, read_recipe
+from phiforge.train.recipe import Data, Pretrain, Recipe, Vocabulary, read_recipe
 from phiforge.train.rollouts import Sampler, Wanted
 from phiforge.train.sft import language_loss
 
@@ -55,13 +55,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--teacher", type=Path, help="a model's folder, for the last three arms")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--manuals", help="texts written by people: a file or folder, if not the recipe's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--tokens", type=int, default=0, help="of a student's training, if not the recipe's")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     base = read_recipe(HERE / "student.toml")
-    manuals = sorted(mixture.texts(base.data["manuals"].path))
+    manuals = sorted(mixture.texts(args.manuals or base.data["manuals"].path))
     args.out.mkdir(parents=True, exist_ok=True)
     kept = manuals[::20]  # no student reads these
     learnt = args.out / "manuals"
@@ -92,7 +93,9 @@ def main() -> None:
 
 def student(base: Recipe, data: dict[str, Data], out: Path, mix: dict[str, float], seed: int, tokens: int) -> Recipe:
     """The recipe of one arm and seed. All students have the tokenizer of both kinds of text."""
-    stage = replace(base.stage[0], mix=mix, tokens=tokens or base.stage[0].tokens)  # type: ignore[arg-type]
+    (first,) = base.stage
+    assert isinstance(first, Pretrain)
+    stage = replace(first, mix=mix, tokens=tokens or first.tokens)
     used = {name: data[name] for name in {*mix, "test", "manuals", "problems"}}
     vocabulary = Vocabulary(base.tokenizer.size if base.tokenizer else 2048, ["manuals", "problems"])
     return replace(base, out=str(out), seed=seed, stage=[stage], data=used, tokenizer=vocabulary)
