@@ -86,10 +86,10 @@ def test_dpo_teaches_the_preference_and_asks_the_reference_once(tmp_path: Path) 
 
 
 def test_an_answer_can_be_cut_to_its_beginning(tmp_path: Path) -> None:
-    stage = dpo.stage(network(), [Pair([1, 2], [4, 6, 8, 10], [5, 7, 9])], tmp_path, first=2)
+    stage = dpo.stage(network(), [Pair([1, 2], [4, 6, 8, 10], [5, 7, 9]).begun(2)], tmp_path)
     assert stage.batches(0)[0].batch.weights.sum() == 4
     with pytest.raises(ValueError, match="pair 0 needs a prompt and two answers that differ"):
-        dpo.stage(network(), [Pair([1, 2], [4, 6, 8], [4, 6, 9])], tmp_path, first=2)
+        dpo.stage(network(), [Pair([1, 2], [4, 6, 8], [4, 6, 9]).begun(2)], tmp_path)
 
 
 # --- the reward of Phi-4-reasoning-plus -------------------------------------------------------------------------------

@@ -147,6 +147,8 @@ def _told(result: Result) -> str:
     words = [f"{result.stage}: {result.steps:,} steps, {_short(result.tokens)} tokens, {_span(result.seconds)}"]
     if result.too_long:
         words.append(f"{result.too_long} too long and left out")
+    if result.alike:
+        words.append(f"{result.alike} pairs alike and left out")
     before, after = result.before, result.after
     if before.held_out is not None and after.held_out is not None:
         words.append(f"loss on what was kept aside {before.held_out:.3f} -> {after.held_out:.3f}")

@@ -1,7 +1,7 @@
 """Direct preference optimisation (Rafailov et al. 2023): answers that are preferred over others, without a reward model.
 
-The same stage serves single-token pairs of the pivotal-token search, judge-guided pairs and pairs of rollouts; `first` keeps
-only the beginning of an answer, as the report does for hallucinations (5 tokens). What the reference model thinks of the
+The same stage serves single-token pairs of the pivotal-token search, judge-guided pairs and pairs of rollouts; `Pair.begun` keeps
+only the beginnings of answers, as the report does for hallucinations (5 tokens). What the reference model thinks of the
 answers is computed once, in fp32, and kept in the run's folder; a policy in bf16 or int8 differs from it by its rounding from the
 first step on.
 """
@@ -80,13 +80,11 @@ def stage(
     epochs: float = 1,
     accumulate: int = 1,
     seed: int = 0,
-    first: int | None = None,
 ) -> Stage[PairBatch]:
     """Pairs in batches of at most `tokens`. `reference` is asked before training begins, and its answers kept in `folder`.
 
-    Raises ValueError for a pair that is longer than a batch, or has no difference (in its first tokens).
+    Raises ValueError for a pair that is longer than a batch, or has no difference.
     """
-    pairs = [pair.begun(first) for pair in pairs] if first else list(pairs)
     documents = answers(pairs)
     known = distributed.by_first(lambda: _reference(reference, documents, tokens, Path(folder)))
     sizes = [len(documents[2 * i].ids) + len(documents[2 * i + 1].ids) for i in range(len(pairs))]

@@ -46,8 +46,8 @@ class Measured(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """What a stage came to. `model` is the folder of model or adapter; `too_long` of the documents were left out; the ledger
-    is the mixture's."""
+    """What a stage came to. `model` is the folder of model or adapter; `too_long` of the documents were left out, as were `alike`
+    pairs, whose answers don't differ in what is learnt of them; the ledger is the mixture's."""
 
     stage: str
     kind: str
@@ -60,6 +60,7 @@ class Result(Struct, frozen=True):
     after: Measured
     documents: int = 0
     too_long: int = 0
+    alike: int = 0
     ledger: list[mixture.Entry] = []
 
 

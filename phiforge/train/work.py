@@ -144,6 +144,8 @@ class Works:
     def _chats(self, stage: Reading, rows: Sequence[Example]) -> tuple[list[Document], list[Document], int]:
         """Rows as the model reads them: those to learn, those to measure on, and how many were too long."""
         found = [sft.document(self.format, row) for row in rows]
+        if idle := [row.problem.id for row, each in zip(rows, found, strict=True) if not any(each.weights[1:])]:
+            raise ValueError(f"stage {stage.title!r}: row {idle[0]} has no token to learn")
         fit = [each for each in found if len(each.ids) <= stage.length]
         if not fit:
             raise ValueError(
@@ -172,17 +174,20 @@ class Works:
         return work, {"documents": len(learnt), "too_long": too_long}
 
     def _dpo(self, stage: Dpo, model: Phi3, found: list[dpo.Pair], folder: Path) -> tuple[Work[Any], dict[str, Any]]:
-        fit = [pair for pair in found if sum(map(len, pair)) + len(pair.prompt) <= stage.length]
+        begun = [pair.begun(stage.first) for pair in found] if stage.first else found
+        apart = [pair for pair in begun if list(pair.chosen) != list(pair.rejected)]
+        fit = [pair for pair in apart if sum(map(len, pair)) + len(pair.prompt) <= stage.length]
+        alike, too_long = len(begun) - len(apart), len(apart) - len(fit)
         if not fit:
             raise ValueError(
-                f"stage {stage.title!r}: {stage.problems} problems gave no pair that fits ({len(found)} are too long); a model "
-                "that solves all or none of them gives none: take others, or more"
+                f"stage {stage.title!r}: {stage.problems} problems gave no pair that fits ({too_long} are too long, {alike} "
+                "alike); a model that solves all or none of them gives none: take others, or more"
             )
         work = dpo.stage(
             model, fit, folder, beta=stage.beta, tokens=stage.micro, epochs=stage.epochs,
-            accumulate=stage.batch // stage.micro, seed=self.seed, first=stage.first or None,
+            accumulate=stage.batch // stage.micro, seed=self.seed,
         )  # fmt: skip
-        return work, {"documents": len(fit), "too_long": len(found) - len(fit)}
+        return work, {"documents": len(fit), "too_long": too_long, "alike": alike}
 
     def _pairs(self, stage: Dpo, model: Phi3, folder: Path) -> list[dpo.Pair]:
         """Made by the model as it is, or gone on with where a stopped search was."""
