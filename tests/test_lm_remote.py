@@ -835,7 +835,9 @@ def test_close_ends_what_is_open(server: Server, lm: RemoteModel) -> None:
 
 
 INTERRUPTED = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
 from phiforge.lm import open_model
 from phiforge.records import Message
 with open_model(sys.argv[1] + "#phi-4") as lm:
