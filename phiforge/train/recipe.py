@@ -385,17 +385,16 @@ def check_here(recipe: Recipe) -> None:
         elif isinstance(stage, Dpo) and stage.pairs == "judged":
             _at_hand(where, stage.judge, *stage.others)
         elif isinstance(stage, Grpo):
-            try:
-                rewards.load(stage.reward)
-            except ValueError as error:
-                raise ValueError(f"{where}: {error}") from None
+            _at_hand(where, reward=stage.reward)
 
 
-def _at_hand(where: str, *models: str) -> None:
-    """Raises ValueError for a model that isn't here, and is no endpoint."""
-    for model in models:
-        try:
+def _at_hand(where: str, *models: str, reward: str = "") -> None:
+    """Raises ValueError for a model that isn't here, and is no endpoint, or a reward that can't be loaded."""
+    try:
+        for model in models:
             if model and not is_endpoint(model):
                 find(model)
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
+        if reward:
+            rewards.load(reward)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
