@@ -90,3 +90,41 @@ def served(default_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
     with running(server_of_file(default_gguf, tmp_path_factory.mktemp("home"))) as there:
         yield there
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """A stand-in for another company's endpoint."""
+    from endpoint import Server
+
+    server = Server()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def opened(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """opened(url=server.url, **options): models behind the stand-in, closed in the end."""
+    from phiforge.lm import remote
+
+    monkeypatch.delenv("PHIFORGE_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr(remote, "FIRST_WAIT_S", 0.01)
+    models: list[Any] = []
+
+    def build(url: str = server.url, **options: Any) -> Any:
+        models.append(remote.RemoteModel(url, "phi-4", **options))
+        return models[-1]
+
+    yield build
+    for model in models:
+        model.close()
+
+
+@pytest.fixture
+def remote(opened: Callable[..., Any]) -> Any:
+    """A model behind the stand-in, with a key."""
+    from endpoint import KEY
+
+    return opened(api_key=KEY)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from endpoint import CUT, Server, answers, delta, event, raw, says
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
@@ -280,29 +281,24 @@ def test_an_endpoint_without_grammars_is_asked_without() -> None:
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_an_endpoint_that_breaks_off_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_breaks_off_is_asked_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The real client against a stand-in server: the sentences by which failures are told apart are those it raises."""
-    from test_lm_remote import CUT, Server, answers, delta, event, raw, says
-
     monkeypatch.setattr("phiforge.lm.remote.FIRST_WAIT_S", 0.001)
     monkeypatch.setenv("PHIFORGE_API_KEY", "sk-secret")
-    server = Server()
-    try:
-        teacher = Teacher.open(TeacherChoice(model=f"{server.url}#their-model"), str(tmp_path / "t.sqlite"))
-        server.script = [raw(event(delta(content="Hel")), CUT), raw(event(delta(content="Hel"))), says("Hello")]
-        assert asyncio.run(teacher.ask("Hi")) == ["Hello"]
-        assert teacher.used()["calls"] == 3
-        assert [each["seed"] for each in server.asked] == [server.asked[0]["seed"]] * 3
-        server.script = [answers(400, {"error": {"message": "maximum context length is 4096"}})]
-        with pytest.raises(BadAnswer, match="maximum context"):
-            asyncio.run(teacher.ask("Something long"))
-        server.script = [answers(401)]
-        with pytest.raises(EndpointError, match="key"):
-            asyncio.run(teacher.ask("Something else"))
-        teacher.close()
-    finally:
-        server.shutdown()
-        server.server_close()
+    teacher = Teacher.open(TeacherChoice(model=f"{server.url}#their-model"), str(tmp_path / "t.sqlite"))
+    server.script = [raw(event(delta(content="Hel")), CUT), raw(event(delta(content="Hel"))), says("Hello")]
+    assert asyncio.run(teacher.ask("Hi")) == ["Hello"]
+    assert teacher.used()["calls"] == 3
+    assert [each["seed"] for each in server.asked] == [server.asked[0]["seed"]] * 3
+    server.script = [answers(400, {"error": {"message": "maximum context length is 4096"}})]
+    with pytest.raises(BadAnswer, match="maximum context"):
+        asyncio.run(teacher.ask("Something long"))
+    server.script = [answers(401)]
+    with pytest.raises(EndpointError, match="key"):
+        asyncio.run(teacher.ask("Something else"))
+    teacher.close()
     assert all(b"sk-secret" not in file.read_bytes() for file in tmp_path.iterdir())
 
 

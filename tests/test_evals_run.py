@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from endpoint import Server, answers, delta, sends, usage
 from test_export import small_tokenizer
-from test_lm_remote import Server, answers, delta, sends, usage
 
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.engine.request import Sampling
@@ -260,15 +260,7 @@ def script(server: Server, texts: dict[str, Any]) -> None:
     server.otherwise = act
 
 
-@pytest.fixture
-def endpoint() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def test_how_answers_end_is_told_apart(endpoint: Server, sets: Path, tmp_path: Path) -> None:
+def test_how_answers_end_is_told_apart(server: Server, sets: Path, tmp_path: Path) -> None:
     cut_off = sends(delta(content="2 + 2 is, let me see,"), delta(finish="length"), usage(30, 9))
     texts = {
         "test: 0 ": "<think>It is 7, or \\boxed{3}.</think>It is \\boxed{2}.",
@@ -286,10 +278,10 @@ def test_how_answers_end_is_told_apart(endpoint: Server, sets: Path, tmp_path: P
         "test: 10 ": "",
         "test: 11 ": "\\boxed{12}",
     }
-    script(endpoint, texts)
-    with RemoteModel(endpoint.url, "phi-4", api_key="") as lm:
+    script(server, texts)
+    with RemoteModel(server.url, "phi-4", api_key="") as lm:
         run, items = measure("gsm8k", lm, sets, tmp_path, at_once=1)
-    assert run.model_details == {"url": endpoint.url + "/chat/completions"}
+    assert run.model_details == {"url": server.url + "/chat/completions"}
     assert [item.outcome for item in items] == [
         "right", "wrong", "unclosed thought", "right", "right", "truncated", "refused", "unparsable", "error", "right",
         "unparsable", "wrong",
@@ -308,17 +300,17 @@ def test_how_answers_end_is_told_apart(endpoint: Server, sets: Path, tmp_path: P
     assert sum(told.outcomes.values()) == 12
 
 
-def test_an_endpoint_that_fails_stops_the_run_and_costs_no_item(endpoint: Server, sets: Path, tmp_path: Path) -> None:
-    script(endpoint, {"test: 3 ": answers(401), "test: ": "\\boxed{2}"})
-    with RemoteModel(endpoint.url, "phi-4", api_key="") as lm:
+def test_an_endpoint_that_fails_stops_the_run_and_costs_no_item(server: Server, sets: Path, tmp_path: Path) -> None:
+    script(server, {"test: 3 ": answers(401), "test: ": "\\boxed{2}"})
+    with RemoteModel(server.url, "phi-4", api_key="") as lm:
         with pytest.raises(EndpointError, match="401"):
             measure("gsm8k", lm, sets, tmp_path, at_once=1)
         assert [item.id for item in read_items(tmp_path)] == [f"gsm8k/test/{i}" for i in range(3)]
         assert "401" in read_run(tmp_path).stopped
-        script(endpoint, {"test: ": "\\boxed{2}"})
-        asked = len(endpoint.asked)
+        script(server, {"test: ": "\\boxed{2}"})
+        asked = len(server.asked)
         run, items = measure("gsm8k", lm, sets, tmp_path)
-    assert (run.finished, run.stopped, len(items), len(endpoint.asked) - asked) == (True, "", 12, 9)
+    assert (run.finished, run.stopped, len(items), len(server.asked) - asked) == (True, "", 12, 9)
 
 
 # --- stopping and going on -----------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from endpoint import delta, sends, usage
 from test_evals_run import SHARED, Server, endpoint, measure, model_folder
-from test_lm_remote import delta, sends, usage
 
 from phiforge.cli.main import main
 from phiforge.evals import task as registry

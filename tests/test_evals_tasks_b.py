@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_lm_remote import Server, delta, sends, usage
+from endpoint import Server, delta, sends, usage
 
 from phiforge.evals import task as registry
 from phiforge.evals.data import Missing, load, problems
@@ -50,9 +50,8 @@ def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(server: Server) -> Server:
     """An endpoint whose answers are functions of what is asked: `server.says[model](messages)`."""
-    server = Server()
     server.says = {}  # type: ignore[attr-defined]
 
     def act(handler: Any) -> None:
@@ -61,9 +60,7 @@ def server() -> Iterator[Server]:
         sends(delta(content=text), delta(finish="stop"), usage(9, 9))(handler)
 
     server.otherwise = act
-    yield server
-    server.shutdown()
-    server.server_close()
+    return server
 
 
 @pytest.mark.parametrize("name", OURS)
