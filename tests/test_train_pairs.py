@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,11 @@ from test_export import small_tokenizer
 from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.data.simulated import Known, Nature, SimulatedModel
-from phiforge.lm.base import Reply
+from phiforge.lm.base import Reply, TokenLogprob
 from phiforge.records import Message, Problem, Provenance
 from phiforge.train import pairs
 from phiforge.train.asking import Account
-from phiforge.train.judging import Weighed
+from phiforge.train.judging import Weighed, graded
 from phiforge.train.pairs import Candidates, Judged, Preferred, Refusals, Rolled
 from phiforge.verify import math
 
@@ -159,6 +162,33 @@ def test_what_the_judge_says_has_to_be_readable(tmp_path: Path) -> None:
     assert total.why["the judge cannot be read"] >= 5
     with pytest.raises(ValueError, match="two candidates or more"):
         pairs.judged([Candidates(broken)], broken, PROBLEMS, tmp_path)
+
+
+def weighing(grades: list[int], top: dict[int, list[tuple[str, float]]] | None = None) -> Reply:
+    """What a judge wrote, a token at a time, with the likeliest tokens in the place of some of the six grades."""
+    parts = [dict(zip(("accuracy", "style", "detail"), some, strict=True)) for some in (grades[:3], grades[3:])]
+    text = json.dumps({"faults_of_a": 'its "style": 2', "faults_of_b": "", "discussion": "", "a": parts[0], "b": parts[1]})
+    pieces = re.findall(r"\d|\D{1,4}", text)
+    tokens = [TokenLogprob(piece, 0.0, []) for piece in pieces]
+    places = [i for i, piece in enumerate(pieces) if piece.isdigit()][1:]  # the first stands in the faults
+    for grade, likeliest in (top or {}).items():
+        i = places[grade]
+        tokens[i] = TokenLogprob(pieces[i], dict(likeliest)[pieces[i]], likeliest)
+    message = Message("assistant", text)
+    told = {"prompt_tokens": 1, "tokens": len(tokens), "logprobs": tokens if top else None}
+    return Reply(sample=0, message=message, text=text, finish_reason="stop", **told)
+
+
+def test_a_grade_is_expected_over_its_chances() -> None:
+    chances = [("3", log(0.5)), ("4", log(0.25)), ('"', log(0.2)), ("1", log(0.05))]
+    found = graded(weighing([3, 3, 3, 3, 3, 5], {1: chances, 5: [("5", -0.1)]}))
+    assert found is not None
+    assert found[0].accuracy == found[0].detail == 3
+    assert found[0].style == pytest.approx((3 * 0.5 + 4 * 0.25 + 0.05) / 0.8)
+    assert (found[1].accuracy, found[1].detail) == (3, 5)
+    told = graded(weighing([1, 2, 3, 4, 5, 1]))
+    assert told is not None
+    assert [each.brief() for each in told] == [[1, 2, 3], [4, 5, 1]]
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------

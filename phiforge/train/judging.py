@@ -1,10 +1,15 @@
 """A judge that weighs two answers by a rubric: faults of each, then accuracy, style and detail from 1 to 5, as the report's.
 
-Every two answers are shown in both orders, as judges favour a place (Zheng et al. 2023).
+Every two answers are shown in both orders, as judges favour a place (Zheng et al. 2023). A grade is its expectation over the
+probabilities of 1 to 5 where the judge tells them (G-Eval, Liu et al. 2023): a small one writes the same number for nearly all.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -14,25 +19,37 @@ from msgspec import Meta, Struct
 
 from phiforge.engine.grammar import Grammar
 from phiforge.engine.request import Sampling
-from phiforge.lm.base import LanguageModel, Reply
+from phiforge.lm.base import LanguageModel, Reply, TokenLogprob
 from phiforge.records import Message, Problem
 
 Grade = Annotated[int, Meta(ge=1, le=5)]
 
+TOLD = 20  # of the likeliest tokens the judge tells the probabilities, as many as OpenAI's API gives
+_DIGITS = ("1", "2", "3", "4", "5")
+_GRADE = re.compile(r'"(?:accuracy|style|detail)"\s*:\s*([1-5])')
+
 
 class Grades(Struct, frozen=True):
-    """Of one answer; 5 is best."""
+    """Of one answer, as the judge writes them; 5 is best."""
 
     accuracy: Grade
     style: Grade
     detail: Grade
 
+
+class Expected(Struct, frozen=True):
+    """The grades of one answer, each from 1 to 5."""
+
+    accuracy: float
+    style: float
+    detail: float
+
     @property
     def overall(self) -> float:
         return (self.accuracy + self.style + self.detail) / 3
 
-    def brief(self) -> list[int]:
-        return [self.accuracy, self.style, self.detail]
+    def brief(self) -> list[float]:
+        return [round(each, 3) for each in (self.accuracy, self.style, self.detail)]
 
 
 class Weighed(Struct, frozen=True):
@@ -48,7 +65,7 @@ class Weighed(Struct, frozen=True):
 class Compared(Struct, frozen=True):
     """The grades of two answers, in both orders of showing them; None where a judgement cannot be read."""
 
-    grades: list[tuple[Grades, Grades]] | None
+    grades: list[tuple[Expected, Expected]] | None
     replies: list[Reply]
 
 
@@ -69,7 +86,7 @@ FORM = (
 def compare(
     judge: LanguageModel, asked: Sequence[tuple[Problem, tuple[str, str]]], sampling: Sampling
 ) -> list[Compared]:
-    """Each problem's two answers, weighed twice. The judge writes under a grammar where it can."""
+    """Each problem's two answers, weighed twice. The judge writes under a grammar, and tells probabilities, where it can."""
     if not asked:
         return []
     prompts = [
@@ -79,19 +96,21 @@ def compare(
     replies = [each[0] for each in judge.chat_many(prompts, sampling=_guided(judge, sampling))]
     found: list[Compared] = []
     for first, second in zip(replies[0::2], replies[1::2], strict=True):
-        one, other = _read(first.message.text), _read(second.message.text)
-        grades = None if one is None or other is None else [(one.a, one.b), (other.b, other.a)]
+        one, other = graded(first), graded(second)
+        grades = None if one is None or other is None else [one, (other[1], other[0])]
         found.append(Compared(grades, [first, second]))
     return found
 
 
 def _guided(judge: LanguageModel, sampling: Sampling) -> Sampling:
-    guided = replace(sampling, grammar=Grammar.json_schema(_schema()))
-    try:
-        judge.check(guided)
-    except ValueError:  # a model without grammars: the form in the prompt must do
-        return sampling
-    return guided
+    for wish in ({"grammar": Grammar.json_schema(_schema())}, {"logprobs": TOLD}):
+        wished = replace(sampling, **wish)
+        try:
+            judge.check(wished)
+        except ValueError:  # a model without grammars: the form in the prompt must do
+            continue
+        sampling = wished
+    return sampling
 
 
 def _schema() -> str:
@@ -118,9 +137,31 @@ def _shown(problem: Problem, texts: tuple[str, str]) -> str:
     )
 
 
-def _read(text: str) -> Weighed | None:
+def graded(reply: Reply) -> tuple[Expected, Expected] | None:
+    """The grades of A and B in what the judge wrote, None where it can't be read."""
+    text = reply.message.text
     start, end = text.find("{"), text.rfind("}")
     try:
-        return msgspec.json.decode(text[start : end + 1].encode(), type=Weighed)
+        weighed = msgspec.json.decode(text[start : end + 1].encode(), type=Weighed)
     except (msgspec.ValidationError, msgspec.DecodeError):
         return None
+    written = [getattr(each, name) for each in (weighed.a, weighed.b) for name in Grades.__struct_fields__]
+    grades = _expected(reply.logprobs or [], written)
+    return Expected(*grades[:3]), Expected(*grades[3:])
+
+
+def _expected(tokens: Sequence[TokenLogprob], written: list[int]) -> list[float]:
+    """The grades, by the probabilities that the judge gave to 1 to 5 in their places; as written where it told none."""
+    places = list(_GRADE.finditer("".join(token.token for token in tokens)))[-len(written) :]
+    if [int(place.group(1)) for place in places] != written:
+        return [float(grade) for grade in written]
+    starts = list(itertools.accumulate((len(token.token) for token in tokens), initial=0))
+    grades: list[float] = []
+    for place, grade in zip(places, written, strict=True):
+        token = tokens[bisect_right(starts, place.start(1)) - 1]
+        chances = {grade: math.exp(token.logprob)}
+        for text, logprob in token.top:
+            if text.strip() in _DIGITS:
+                chances[int(text)] = math.exp(logprob)
+        grades.append(sum(each * chance for each, chance in chances.items()) / sum(chances.values()))
+    return grades
