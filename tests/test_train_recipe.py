@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from gguf import GGUFReader
 from test_export import small_tokenizer
 
 from phiforge.chat.format import ChatFormat
@@ -17,6 +18,7 @@ from phiforge.chat.tokenizer import Tokenizer
 from phiforge.cli.main import main
 from phiforge.model import checkpoint
 from phiforge.model.config import PRESETS, shrink
+from phiforge.model.gguf import load_gguf
 from phiforge.model.lora import merge
 from phiforge.model.peft import load_adapter
 from phiforge.model.phi3 import Phi3
@@ -246,6 +248,11 @@ def test_what_cannot_look_up_finds_nothing(learnt: Tokenizer) -> None:
     config = pretrain.nano(2, -(-learnt.vocab_size // 64) * 64, context=128)
     model = Phi3(config).init_weights(torch.Generator().manual_seed(0))
     assert midtrain.retrieval(model, learnt, 100, n=20) == 0
+
+
+def test_what_can_look_up_finds_most(default_gguf: Path) -> None:
+    tokenizer = Tokenizer.from_gguf(GGUFReader(default_gguf))
+    assert midtrain.retrieval(load_gguf(default_gguf, dtype=torch.float32), tokenizer, 256, n=10) > 5
 
 
 @pytest.mark.parametrize(("context", "theta", "said"), [(64, 1e4, "shorter than the network's 128"), (256, 4e4, "")])
