@@ -23,5 +23,7 @@ def test_the_thought_of_a_given_response_is_made_of_the_steps() -> None:
 def test_worked_thoughts_are_short_ones_jotted_down() -> None:
     steps = [Step("684 ÷ 4 = 171 for one; 12 − 7 = 5.", "Why."), Step("So 171 × 5 = 855.")]
     made = respond(Draft(answer="855", facts={}, template="", says="It is 855.", steps=steps), "worked", Draw(1))
-    assert made.thinking == ("684/4=100+284/4=100+70+4/4=170+1=171 for one\n12-7=5\nSo 171*5=500+350+5=850+5=855")
+    assert made.thinking == (
+        "684/4=(400+284)/4=100+284/4=100+(280+4)/4=100+70+4/4=170+1=171 for one\n12-7=5\nSo 171*5=500+350+5=850+5=855"
+    )
     assert made.text == "It is 855.\n\nAnswer: \\boxed{855}"

@@ -14,6 +14,7 @@ from phiforge.data import seeds
 from phiforge.data.curate import duplicates
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._annotated import read
+from phiforge.data.pipelines.words.steps import completed
 from phiforge.data.rows import Options, Unfit, make_row, question
 from phiforge.data.seeds import Seed
 from phiforge.data.words import counted_down, past_weeks, times_into
@@ -26,11 +27,11 @@ GSM8K = Path(__file__).parents[2] / "shared/data/gsm8k/train.jsonl"
 @pytest.mark.parametrize(
     ("total", "each", "said"),
     [
-        (33, 6, "10 × 6 = 60 is too much, 1: 27, 2: 21, 3: 15, 4: 9, 5: 3"),
-        (149, 12, "10 × 12 = 120 and 149 − 120 = 29, 11: 17, 12: 5"),
-        (240, 12, "20 × 12 = 240 and 240 − 240 = 0"),
-        (9, 20, "10 × 20 = 200 is too much"),
-        (Fraction(19, 2), 4, "10 × 4 = 40 is too much, 1: 5.5, 2: 1.5"),
+        (33, 6, "33: 10 × 6 = 60 > 33, 1: 27, 2: 21, 3: 15, 4: 9, 5: 3"),
+        (149, 12, "149: 10 × 12 = 120 < 149, 149 − 120 = 29, 11: 29 − 12 = 17, 12: 17 − 12 = 5"),
+        (240, 12, "240: 20 × 12 = 240"),
+        (9, 20, "9: 10 × 20 = 200 > 9"),
+        (Fraction(19, 2), 4, "9.5: 10 × 4 = 40 > 9.5, 1: 5.5, 2: 1.5"),
     ],
 )
 def test_one_counts_down_to_what_is_left(total: Fraction | int, each: int, said: str) -> None:
@@ -141,3 +142,50 @@ def test_rewrites_of_gsm8k_hold() -> None:
     originals = {seed.text for seed in given}
     assert not originals & {question(row.problem) for row in made}
     assert len({row.problem.metadata["varied from"] for row in made}) > 80
+
+
+# --- steps of their solutions ---------------------------------------------------------------------------------------------
+
+
+def test_a_step_is_asked_for_by_its_sentence_or_told() -> None:
+    given = Seed(
+        id="pens", text=PENS, answer=SOLVED.replace("#### 70", "That is $70*2=$<<70*2=140>>140 at $2 each.\n#### 140")
+    )
+    kinds = Counter[str]()
+    for row in rows(120, "words.steps", [given]):
+        asked, thought = question(row.problem), str(row.response.thinking)
+        name, boxes, each, away = re.findall(r"^\w+|\d+", asked)[:4]
+        pens = int(boxes) * int(each)
+        left = pens - int(away)
+        answers = {f"{name} has ____ pens.": pens, "There are ____ left.": left}
+        blank = next((said for said in answers if said in asked), "")
+        kinds[blank.replace(name, "Ana")] += 1
+        assert row.problem.answer == str(answers.get(blank, 2 * left))
+        assert ("How many" in asked) == (not blank)  # what is asked in the end isn't, where a step is
+        if not blank:
+            assert f"{name} has {pens} pens." in asked
+            assert (f"There are {left} left." in asked) != (f"={left} left" in thought)
+        assert f"{boxes}*{each}" not in asked
+    assert set(kinds) == {"Ana has ____ pens.", "There are ____ left.", ""}
+
+
+@pytest.mark.parametrize(
+    ("line", "blank", "told"),
+    [
+        ("In 2005, 60/2 = <<60/2=30>>30 kids came", "In 2005, ____ kids came", "In 2005, 30 kids came."),
+        ("She spent 25-11=$<<25-11=14>>14 on two.", "She spent $____ on two.", "She spent $14 on two."),
+        ("It costs her $1,200 + $300 = $<<1200+300=1500>>1,500.", "It costs her $____.", "It costs her $1,500."),
+        ("They need 60 miles x 2 = <<60*2=120>>120 miles", None, None),  # half of the sum would stay
+        ("They make 280 cards because 40*7=<<40*7=280>>280", None, None),  # the number is there already
+        ("That is 8 – 5=<<8-5=3>>3 people more than 8 – 6 people", None, None),
+        ("6*2=<<6*2=12>>12", None, None),
+    ],
+)
+def test_a_line_becomes_a_sentence_without_its_sum(line: str, blank: str | None, told: str | None) -> None:
+    (found,) = completed(line)
+    assert (found and found.blank, found and found.told) == (blank, told)
+
+
+def test_a_solution_with_two_results_in_a_line_has_no_steps() -> None:
+    with pytest.raises(Unfit, match="several results"):
+        completed("3*4=<<3*4=12>>12 and 12+1=<<12+1=13>>13")

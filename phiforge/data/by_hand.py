@@ -1,7 +1,8 @@
 """Equations worked out in steps that a small model can take: 144*4=576 becomes 144*4=400+160+16=560+16=576.
 
 Each step rewrites what can be done in one's head: sums and differences without carries or of a single digit, products of single
-digits and their places, quotients of one digit. What is too long that way, or isn't a decimal, is left as it was.
+digits and their places, quotients of one digit. A longer quotient first takes off what divides: 243/9=(180+63)/9=20+63/9=20+7=27.
+What is too long that way, or isn't a decimal, is left as it was.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-LONGEST = 8  # steps of an equation
+LONGEST = 9  # steps of an equation
 _EQUATION = re.compile(r"(?<![\w.)=/*+%-])(\(?[\d.][\d.+\-*/()]*)=(\d+(?:\.\d+)?)(?![\d=*/+(%:-]|\.\d)")
 _SPACED = re.compile(r"(?<=[\d)]) ?([-+*/=<>]) ?(?=[\d(])")
 _ASCII = str.maketrans({"×": "*", "÷": "/", "−": "-"})
@@ -70,6 +71,8 @@ def _step(term: Term) -> Term | Decimal:
     left, sign, right = term
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         return {"+": _sum, "-": _difference, "*": _product, "/": _quotient}[sign](left, right)
+    if sign == "/" and isinstance(left, Term) and isinstance(right, Decimal) and _taken_off(left, right):
+        return Term(left.left / right, "+", Term(left.right, "/", right))
     left = _step(left) if isinstance(left, Term) else left
     if isinstance(right, Term):
         right = _step(right)
@@ -117,9 +120,18 @@ def _quotient(a: Decimal, b: Decimal) -> Term | Decimal:
     if found * b != a:
         raise ArithmeticError("not a decimal")
     first, *rest = _places(found)
-    if not rest or len(rest) > 3 or b >= 100 or all(x % b == 0 for x, _ in _digits(a, a)):
+    if not rest or len(rest) > 3 or b in (1, 10) or b >= 100 or all(x % b == 0 for x, _ in _digits(a, a)):
         return found
-    return Term(first, "+", Term(a - first * b, "/", b))
+    return Term(Term(first * b, "+", a - first * b), "/", b)
+
+
+def _taken_off(term: Term, b: Decimal) -> bool:
+    """Whether a sum is what `_quotient` made of a number: a multiple of b, and less than b of its place."""
+    first, sign, rest = term
+    if sign != "+" or not isinstance(first, Decimal) or not isinstance(rest, Decimal):
+        return False
+    found = first / b
+    return found * b == first and len(_places(found)) == 1 and rest < b.scaleb(found.adjusted())
 
 
 def _total(parts: list[Term | Decimal]) -> Term | Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
@@ -35,6 +36,9 @@ Mateo Max Mehdi Milan Nikhil Noah Oliver Omar Oscar Pablo Pavel Peter Rafael Rav
 Tariq Tomas Umar Viktor Wei Yusuf Zoran Andrei Bogdan Cyrus Dmitri Farid Gustav Hassan Ismail Joaquin Kemal Luca
 Magnus Nuno Osei Quentin Rohan Salim Tunde"""
 
+_AS_CONSONANT = re.compile(r"(?:eu|one\b|once\b|uku|uni[^nm]|us[ae]|ut[ei])", re.I)
+_SILENT = re.compile(r"(?:heir|honest|honou?r|hour)", re.I)
+
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 PEOPLE = tuple(Person(name, "she", "her", "her") for name in _SHE.split()) + tuple(
@@ -67,8 +71,9 @@ def listed(parts: list[str], last: str = "and") -> str:
 
 
 def article(noun: str) -> str:
-    """ "a" or "an" by the first letter."""
-    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+    """ "a" or "an", by how the noun begins: "an hour", "a ukulele"."""
+    vowel = _AS_CONSONANT.match(noun) is None and (noun[0].lower() in "aeiou" or _SILENT.match(noun) is not None)
+    return f"{'an' if vowel else 'a'} {noun}"
 
 
 def decimal(value: Fraction | int) -> str:
@@ -78,7 +83,7 @@ def decimal(value: Fraction | int) -> str:
 
 
 def past_weeks(days: int) -> str:
-    """What is left of so many days over whole weeks: "10 × 7 = 70 is too much, 1: 10, 2: 3." """
+    """What is left of so many days over whole weeks: "17: 10 × 7 = 70 > 17, 1: 10, 2: 3." """
     return f"{days} is less than 7." if days < 7 else f"{counted_down(days, 7)}."
 
 
@@ -107,7 +112,7 @@ def on_the_clock(start: int, minutes: int) -> str:
     shown, end = after % 60, after + sign * rest
     if minutes > 0:
         both = shown + rest
-        over = f" = 60 + {both - 60}" if both >= 60 else ""
+        over = f", {both} − 60 = {both - 60}" if both >= 60 else ""
         return f"{moved}{shown} + {rest} = {both}{over} minutes, so it is {clock(end)}."
     lent = "60 + " if rest > shown else ""
     return f"{moved}{lent}{shown} − {rest} = {end % 60} minutes, so it is {clock(end)}."
@@ -120,30 +125,41 @@ def percent_of(percent: int, whole: int, shown: Callable[[Fraction | int], str] 
         value = Fraction(whole * percent, 100)
         return shown(value.numerator if value.denominator == 1 else value)
 
+    half = f"50 % of {shown(whole)} is {shown(whole)} ÷ 2 = {part(50)}"
+    quarter = f"25 % is {part(50)} ÷ 2 = {part(25)}"
+    tenth, twentieth = f"10 % of {shown(whole)} is {part(10)}", f"5 % is {part(10)} ÷ 2 = {part(5)}"
     if percent == 50:
-        return f"50 % of {shown(whole)} is {shown(whole)} ÷ 2 = {part(50)}."
-    if percent in (5, 25):
-        first, last = 2 * percent, f"{part(2 * percent)} ÷ 2"
-    else:
-        first = 10 if percent % 10 == 0 else 1
-        last = f"{percent // first} × {part(first)}"
-    more = "" if percent == first else f", so {percent} % is {last} = {part(percent)}"
+        return f"{half}."
+    if percent == 25:
+        return f"{half}, so {quarter}."
+    if percent == 75:
+        return f"{half}, {quarter}, so 75 % is {part(50)} + {part(25)} = {part(75)}."
+    if percent == 5:
+        return f"{tenth}, so {twentieth}."
+    if percent % 10 == 5:
+        tens = part(10) if percent == 15 else f"{percent // 10} × {part(10)}"
+        return f"{tenth}, {twentieth}, so {percent} % is {tens} + {part(5)} = {part(percent)}."
+    first = 10 if percent % 10 == 0 else 1
+    more = "" if percent == first else f", so {percent} % is {percent // first} × {part(first)} = {part(percent)}"
     return f"{first} % of {shown(whole)} is {part(first)}{more}."
 
 
 def counted_down(total: Fraction | int, each: int) -> str:
-    """What is left each time that a number is taken away, tens first: "10 × 12 = 120 and 149 − 120 = 29, 11: 17, 12: 5"."""
+    """What is left each time that a number is taken away, tens first: "33: 10 × 6 = 60 > 33, 1: 27, 2: 21, 3: 15, 4: 9, 5: 3" or
+    "149: 10 × 12 = 120 < 149, 149 − 120 = 29, 11: 29 − 12 = 17, 12: 17 − 12 = 5"."""
     times = int(total // each)
     tens = times // 10 * 10
-    tried = f"{tens or 10} × {each} = {(tens or 10) * each}"
-    shown = (
-        f"{tried} and {decimal(total)} − {tens * each} = {decimal(total - tens * each)}"
-        if tens
-        else f"{tried} is too much"
-    )
-    return ", ".join([shown, *(f"{i}: {decimal(total - i * each)}" for i in range(tens + 1, times + 1))])
+    tried = tens or 10
+    sign = "<" if tried * each < total else ">" if tried * each > total else "="
+    said = [f"{decimal(total)}: {tried} × {each} = {tried * each}{f' {sign} {decimal(total)}' if sign != '=' else ''}"]
+    if sign == "<":
+        said.append(f"{decimal(total)} − {tens * each} = {decimal(total - tens * each)}")
+    for i in range(tens + 1, times + 1):
+        before = f"{decimal(total - (i - 1) * each)} − {each} = " if each > 9 else ""
+        said.append(f"{i}: {before}{decimal(total - i * each)}")
+    return ", ".join(said)
 
 
 def times_into(total: Fraction | int, each: int) -> str:
-    """How often one needs so much to get as far as that: "10 × 12 = 120 is too much, 1: 14, 2: 2, 3 is enough"."""
+    """How often one needs so much to get as far as that: "14: 10 × 6 = 60 > 14, 1: 8, 2: 2, 3 is enough"."""
     return counted_down(total, each) + (f", {total // each + 1} is enough" if total % each else "")

@@ -3,7 +3,8 @@
     <out>/dev.jsonl          GSM8K's training problems that nothing below is made from: one of 15, told by a hash of the question
     <out>/gsm8k.jsonl        the others, with their calculator notes as thoughts
     <out>/varied.jsonl       the same with other numbers and names, computed anew
-    <out>/calculator.jsonl   the same, a calculator offered: a call for each note
+    <out>/steps.jsonl        sentences of their solutions to be completed, and problems of which the first steps are told
+    <out>/calculator.jsonl   gsm8k.jsonl once more, a calculator offered: a call for each note
     <out>/practice.jsonl     word, arithmetic, logic and calendar problems of the data factory
     <out>/practice-test.jsonl    the like from other seeds, in phrasings and of things that no row of the above has
     <out>/calls.jsonl        requests and tools, and when to ask back or to call nothing
@@ -53,7 +54,7 @@ from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, PRACTICE, CALLS, FUNCTIONS = 20_000, 400, 1_500, 8_000  # rows; of each pipeline, but for the first
+VARIED, STEPS, PRACTICE, CALLS, FUNCTIONS = 20_000, 12_000, 400, 1_500, 8_000  # rows; the last three of each pipeline
 PHRASINGS = 8  # of a pipeline's templates, one of so many is kept for the test
 TESTED = 40  # problems of each pipeline
 WISHES = 300  # requests, of which each is answered six times
@@ -61,9 +62,9 @@ SUMS = ["words.ages", "words.calendars", "words.clocks", "words.coins", "words.d
         "words.mixtures", "words.recipes", "words.savings", "words.sharing", "words.shopping", "words.travel", "words.work",
         "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "arithmetic.units",
         "logic.state", "logic.syllogisms", "logic.temporal", "logic.spatial", "logic.knights"]  # fmt: skip
-HARD = ["words.calendars", "words.clocks", "words.discounts", "words.interest", "words.recipes", "words.savings", "words.sharing",
-        "words.work", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "logic.knights", "logic.spatial",
-        "logic.state", "logic.syllogisms", "logic.temporal"]  # fmt: skip
+HARD = ["words.clocks", "words.coins", "words.discounts", "words.mixtures", "words.recipes", "words.savings", "words.work",
+        "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.units", "logic.knights",
+        "logic.spatial", "logic.state", "logic.syllogisms", "logic.temporal"]  # fmt: skip
 TOOLS = ["agents.single", "agents.irrelevant", "agents.missing", "agents.parallel"]
 TEXTS = ["inspect_ai.txt", "llm.txt", "torchtune.txt", "vega-lite.txt"]
 TESTS = ["bfcl", "humaneval", "ifeval", "math500", "mbpp", "mmlu"]
@@ -99,8 +100,11 @@ def main() -> None:
     clean = {row.problem.id for row in noted}
     seed_rows = [{"question": seed.text, "answer": seed.answer} for seed in learn if seed.id in clean]
     write_jsonl(out / "seeds.jsonl", seed_rows)
-    varied = made(out / "varied", ["words.varied"], VARIED, seeds=str(out / "seeds.jsonl"), column="question", level=2)
+    annotated = {"seeds": str(out / "seeds.jsonl"), "column": "question"}
+    varied = made(out / "varied", ["words.varied"], VARIED, level=2, **annotated)
     renumbered = save("varied.jsonl", (row for each in varied if (row := again(each))))
+    steps = made(out / "steps", ["words.steps"], STEPS, level=2, **annotated)
+    save("steps.jsonl", (row for each in steps if (row := again(each))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
     easy, hard = made(out / "practice", SUMS, PRACTICE, level=1), made(out / "hard", HARD, PRACTICE, level=1, seed=2)
@@ -202,7 +206,7 @@ def boxed(row: Example) -> Example:
 
 
 def again(row: Example) -> Example | None:
-    """A row of words.varied with its notes as thoughts."""
+    """A row of words.varied or words.steps with its notes as thoughts."""
     asked = row.problem
     seed = seeds.Seed(id=asked.id, text=asked.messages[-1].text, answer=asked.metadata["annotated"])
     found = worked(seed)

@@ -87,9 +87,21 @@ def _grow(draw: Draw, level: int, operations: int) -> tuple[str, int, list[Step]
             new = {"+": value + other, "−": value - other, "×": value * other, "÷": value // other}[sign]
             text, said = f"{inner} {sign} {other}", f"{left} {sign} {other}"
         tight = sign in "×÷"
-        steps.append(Step(f"{said} = {new}.", slip=_slip(draw, said, sign, value, other, new)))
+        reckoned = _unsigned(sign, value, other, new)
+        steps.append(Step(f"{reckoned}{said} = {new}.", slip=_slip(draw, said, sign, value, other, new)))
         value = new
     return text, value, steps
+
+
+def _unsigned(sign: str, value: int, other: int, new: int) -> str:
+    """What has to be reckoned without signs first: "18 − 11 = 7, so " for 11 − 18."""
+    if value >= 0 and new >= 0:
+        return ""
+    if sign in "×÷":
+        return f"{-value} {sign} {other} = {-new}, so "
+    low, high = sorted((abs(value), other))
+    both = f"{low} + {high}" if value < 0 and sign == "−" else f"{high} − {low}"
+    return f"{both} = {abs(new)}, so "
 
 
 def _slip(draw: Draw, said: str, sign: str, a: int, b: int, right: int) -> Slip | None:
@@ -110,7 +122,7 @@ def _slip(draw: Draw, said: str, sign: str, a: int, b: int, right: int) -> Slip 
 
 def _check(last: str, value: int) -> str:
     """The last operation undone: "24 + 11 = 35." gives "Undoing the last step, 35 − 11 = 24, as before it." """
-    a, sign, b = re.fullmatch(r"(\(?-?\d+\)?) ([+−×÷]) (\d+|\(-?\d+\)) = .*", last).groups()  # type: ignore[union-attr]
+    a, sign, b = re.search(r"(\(?-?\d+\)?) ([+−×÷]) (\d+|\(-?\d+\)) = -?\d+\.$", last).groups()  # type: ignore[union-attr]
     inverse = {"+": "−", "−": "+", "×": "÷", "÷": "×"}[sign]
     return f"Undoing the last step, {value if value >= 0 else f'({value})'} {inverse} {b} = {a.strip('()')}, as it was before."
 

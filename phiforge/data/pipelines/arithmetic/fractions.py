@@ -49,7 +49,7 @@ def _ask(draw: Draw, what: str) -> tuple[str, int]:
 def _cancel(top: int, bottom: int) -> list[Step]:
     common = gcd(top, bottom)
     if common == 1:
-        return []
+        return [Step(f"{top}/{bottom} can't be reduced.")]
     return [Step(f"{_divided(top, bottom)}.", f"{top} and {bottom} have the common factor {common}.")]
 
 
@@ -127,7 +127,7 @@ def _add(draw: Draw, level: int) -> Draft:
     )
     steps += [
         Step(
-            f"{x}/{common} {mark} {y}/{common} = {total}/{common}.",
+            f"{x} {mark} {y} = {total}: {x}/{common} {mark} {y}/{common} = {total}/{common}.",
             f"Now the tops are {'subtracted' if minus else 'added'}.",
         ),
         *_cancel(total, common),

@@ -82,7 +82,7 @@ def _convert(draw: Draw, level: int) -> Draft:
     for i in order:
         times = chain[i][1]
         new = now * times if down else now / times
-        reason = f"1 {chain[i][0].rstrip('s') if kind == 'data' else chain[i][0]} = {times} {chain[i - 1][0]}."
+        one = chain[i][0].replace("bytes", "byte").replace("days", "day")
         slip = (
             Slip(
                 f"{decimal(now)} {'÷' if down else '×'} {times}.",
@@ -93,8 +93,8 @@ def _convert(draw: Draw, level: int) -> Draft:
         )
         steps.append(
             Step(
-                f"{decimal(now)} {'×' if down else '÷'} {times} = {decimal(new)} {chain[i - 1][0] if down else chain[i][0]}.",
-                reason,
+                f"1 {one} is {times} {chain[i - 1][0]}, so {'times' if down else 'by'} {times}: {decimal(now)} {'×' if down else '÷'} {times} = {decimal(new)} {chain[i - 1][0] if down else chain[i][0]}.",
+                f"From {chain[i][0]} to {chain[i - 1][0]}." if down else f"From {chain[i - 1][0]} to {chain[i][0]}.",
                 slip,
             )
         )

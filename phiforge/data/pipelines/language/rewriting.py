@@ -8,6 +8,7 @@ from phiforge.data.pipeline import Reject, Taught
 from phiforge.data.seeds import Seed
 from phiforge.data.stages.rewrite import FORMS, rewrite
 from phiforge.data.teacher import Teacher
+from phiforge.data.words import article
 from phiforge.records import Message
 
 
@@ -19,7 +20,7 @@ async def make(teacher: Teacher, seed: Seed, draw: Draw) -> list[Draft | Reject]
             rows.append(Reject(made.reason, {"form": form, "text": made.text}))
             continue
         question = (
-            f"Turn this text into {'an' if form[0] in 'aeiou' else 'a'} {form}, in your own words:\n\n{seed.text}"
+            f"Turn this text into {article(form)}, in your own words:\n\n{seed.text}"
             if form != "questions and answers"
             else f"Turn this text into questions and answers, in your own words:\n\n{seed.text}"
         )

@@ -287,8 +287,25 @@ class _Puzzle:
             return Step(f"But {given}, which makes {said} {'false' if truth else 'true'}, and {self.setting.a(truth)} can't say that: a contradiction.", f"Look at what {self.name(me)} says.")  # fmt: skip
         return Step(f"But as {given}, neither {self.setting.a(True)} nor {self.setting.a(False)} could say {said}: a contradiction.", f"Look at what {self.name(me)} says.")  # fmt: skip
 
+    def tried(self) -> list[Step]:
+        """All worlds of two persons, one after another, each with the first words that don't fit it."""
+        first, *others = (f"{self.scene(world)}: {self._heard(world)}." for world in (3, 1, 2, 0))
+        return [Step(first, "Try all four ways."), *map(Step, others)]
+
+    def _heard(self, world: int) -> str:
+        said: list[str] = []
+        for me, fit in enumerate(self.fit):
+            true = bool(_truth(self.said[me], self.n) >> world & 1)
+            quote = f"{self.quote(me).replace('.”', '”')} is {'true' if true else 'false'}"
+            if not fit >> world & 1:
+                return f"{quote}, which {self.setting.a(not true)} can't say"
+            said.append(quote)
+        return f"{listed(said)}, so it fits"
+
     def deduction(self, draw: Draw) -> list[Step] | None:
         """From nothing to the only world, by what follows and by refuting assumptions; None where that is not enough."""
+        if self.n == 2:
+            return self.tried()
         known: dict[int, bool] = {}
         steps, _ = self.follow(known)
         while len(known) < self.n:

@@ -294,20 +294,22 @@ def _row(draw: Draw, level: int) -> Draft:
         answer, verifier = str(abs(at[a] - at[b]) - 1), "math"
         question, more = f"How many people are between {a} and {b}?", [a, b]
         says = f"There {'is' if answer == '1' else 'are'} {answer} between them."
-        steps.append(Step(f"From left to right: {', '.join(row)}. Between {a} and {b} there {'is' if answer == '1' else 'are'} {answer}.", "", Slip(f"{abs(at[a] - at[b])}, the difference of their places.", "That counts one of the two as well.")))  # fmt: skip
+        low, high = sorted((at[a] + 1, at[b] + 1))
+        steps.append(Step(f"{a} is in {spot} {at[a] + 1} and {b} in {spot} {at[b] + 1}. Between them: {high} − {low} − 1 = {answer}.", "", Slip(f"{abs(at[a] - at[b])}, the difference of their places.", "That counts one of the two as well.")))  # fmt: skip
     elif ask == "at":
         k = draw.between(0, n - 1)
         answer = row[k]
         middle = n % 2 == 1 and k == n // 2
         question = "Who is in the middle?" if middle else f"Who is {_ORDINALS[k]} from the left?" if draw.chance(0.5) else f"Who is {_ORDINALS[n - 1 - k]} from the right?"  # fmt: skip
         more, says = [k], f"It is {answer}."
-        steps.append(Step(f"From left to right: {', '.join(row)}."))
+        place = question.removeprefix("Who is ").removesuffix("?")
+        steps.append(Step(f"From left to right: {', '.join(row)}. {place[0].upper()}{place[1:]} is {spot} {k + 1}, with {answer}."))  # fmt: skip
     else:
         k = draw.between(0, n - 2)
         answer = row[k]
         question, more = f"Who is directly to the left of {row[k + 1]}?", [row[k + 1]]
         says = f"It is {answer}."
-        steps.append(Step(f"From left to right: {', '.join(row)}."))
+        steps.append(Step(f"From left to right: {', '.join(row)}. {row[k + 1]} is in {spot} {k + 2}, and in {spot} {k + 1} is {answer}."))  # fmt: skip
     return Draft(
         question=f"{listed(names)} {what}, numbered 1 to {n} from left to right. {' '.join(draw.shuffled(told))} {question}",
         answer=answer,

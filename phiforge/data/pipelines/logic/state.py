@@ -65,7 +65,7 @@ def _swaps(draw: Draw, level: int) -> Draft:
         word = ("First", "Then", "Next", "After that", "Then", "Later", "Then", "Finally")[min(i, 7)]
         sentences.append(f"{word} {a} and {b} {swap}.")
         slip = Slip(f"Now {a} has {begin[b]}.", f"That was {b}'s at the start, but {b} had {has[a]} by now.") if begin[b] != has[a] else None  # fmt: skip
-        steps.append(Step(f"{a}: {has[a]}, {b}: {has[b]}.", f"{a} had {has[b]} and {b} had {has[a]}; they change over.", slip))  # fmt: skip
+        steps.append(Step(f"{', '.join(f'{name}: {value}' for name, value in has.items())}.", f"{a} had {has[b]} and {b} had {has[a]}; they change over.", slip))  # fmt: skip
     form = draw.between(0, 1)
     start = "; ".join(f"{name}: {value}" for name, value in begin.items())
     if form:
@@ -150,6 +150,7 @@ def _moves(draw: Draw, level: int) -> Draft:
         answer, about, verifier, args = str(len(here)), {"in": place}, "math", {}
         ask = draw.pick((f"How many of these things are in {place} at the end?", f"How many things does {place} hold now?"))  # fmt: skip
         says = f"{place[0].upper()}{place[1:]} holds {answer}."
+        steps.append(Step(f"At the end: {', '.join(f'the {thing} in {where}' for thing, where in at.items())}."))
         steps.append(Step(f"In {place} {'is' if len(here) < 2 else 'are'} {listed([f'the {t}' for t in here]) if here else 'nothing'}."))  # fmt: skip
     return Draft(
         question=f"{base} {ask}",
@@ -317,7 +318,7 @@ def _piles(draw: Draw, level: int) -> Draft:
         has[a] -= n
         has[b] += n
         slip = Slip(f"{a} gives {begin[a] // 2}.", f"Half of what {a} has now, not of what {a} had at first.") if events[-1][0] == "half" and begin[a] // 2 != n else None  # fmt: skip
-        steps.append(Step(f"{a}: {old[0]} − {n} = {has[a]}; {b}: {old[1]} + {n} = {has[b]}.", "" if isinstance(events[-1][0], int) else f"That is {n}.", slip))  # fmt: skip
+        steps.append(Step(f"{a} gives {n} to {b}: {a} has {old[0]} − {n} = {has[a]}; {b} has {old[1]} + {n} = {has[b]}.", "" if isinstance(events[-1][0], int) else f"That is {n}.", slip))  # fmt: skip
     backwards = level > 2 and draw.chance(0.4)
     name = draw.pick(who)
     total = sum(has.values())

@@ -206,9 +206,10 @@ def _judge(draw: Draw, level: int) -> Draft:
         answer = _ANSWERS[0]
         if draw.chance(0.45):
             proven, claim, answer = claim, (_OPPOSITE[claim[0]], *claim[1:]), _ANSWERS[1]
-            steps.append(Step(f"The claim “{world.phrase(claim)}” says the opposite, so it must be false.", f"It is held against “{world.phrase(proven)}”"))  # fmt: skip
+            same, verdict = "opposite", "false"
         else:
-            steps.append(Step(f"The claim “{world.phrase(claim)}” says the same, so it must be true."))
+            proven, same, verdict = claim, "same", "true"
+        steps.append(Step(f"“{world.phrase(proven)}” and the claim “{world.phrase(claim)}” say the {same}, so it must be {verdict}."))  # fmt: skip
     else:
         steps.append(Step("So the claim may be either."))
     told, form = _told(world, level), draw.between(0, 3)
@@ -298,11 +299,10 @@ def _choose(draw: Draw, level: int) -> Draft:
         .strip()
         .replace(": \n", ":\n")
     )
-    steps.append(Step(f"That is option {letter}."))
     for mark, each in zip("ABCD", options, strict=True):
-        why = next((why for other, why in wrong if other == each), "")
-        if why:
-            steps.append(Step(f"{mark}, “{world.phrase(each)}”, {why}."))
+        why = next((why for other, why in wrong if other == each), "is what follows")
+        steps.append(Step(f"{mark}, “{world.phrase(each)}”, {why}."))
+    steps.append(Step(f"So it is option {letter}."))
     return Draft(
         question=f"{question}\n\n" + "\n".join(f"{mark}. {text}" for mark, text in zip("ABCD", texts, strict=True)),
         answer=letter,

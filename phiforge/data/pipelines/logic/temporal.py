@@ -439,14 +439,14 @@ def _weekday(draw: Draw, level: int) -> Draft:
     start = (today + shift) % 7
     steps: list[Step] = []
     if shift:
-        steps.append(Step(f"{counted_days(start, -shift)} Today is {WEEKDAYS[today]}.", f"{anchor[0].upper()}{anchor[1:]} is {WEEKDAYS[start]}.", Slip(f"Today is {WEEKDAYS[(start + shift) % 7]}.", "That counts in the wrong direction.")))  # fmt: skip
+        steps.append(Step(f"Today is {count(abs(shift), 'day')} {'before' if shift > 0 else 'after'} {anchor}. {counted_days(start, -shift)} Today is {WEEKDAYS[today]}.", f"{anchor[0].upper()}{anchor[1:]} is {WEEKDAYS[start]}.", Slip(f"Today is {WEEKDAYS[(start + shift) % 7]}.", "That counts in the wrong direction.")))  # fmt: skip
     day = today
     for hop, phrase in zip(reversed(hops), reversed(phrases), strict=True):
         rest = abs(hop) % 7
         new = (day + hop) % 7
         weeks = f"{past_weeks(abs(hop))} " if abs(hop) > 7 else ""
-        why = f"{phrase[0].upper()}{phrase[1:]} {WEEKDAYS[day]}{'; whole weeks change nothing' if weeks else ''}:"
-        steps.append(Step(f"{weeks}{counted_days(day, rest if hop > 0 else -rest)}", why, Slip(f"Count back: {WEEKDAYS[(day - hop) % 7]}.", "It has to go forward.") if hop > 7 and rest else None))  # fmt: skip
+        why = "Whole weeks change nothing." if weeks else ""
+        steps.append(Step(f"{phrase[0].upper()}{phrase[1:]} {WEEKDAYS[day]}. {weeks}{counted_days(day, rest if hop > 0 else -rest)}", why, Slip(f"Count back: {WEEKDAYS[(day - hop) % 7]}.", "It has to go forward.") if hop > 7 and rest else None))  # fmt: skip
         day = new
     chain = " ".join(phrases) + " today"
     chain = chain.replace("the day after today", "tomorrow").replace("the day before today", "yesterday")

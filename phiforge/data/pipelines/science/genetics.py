@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import count, listed, people
+from phiforge.data.words import article, count, listed, people
 
 
 class Trait(NamedTuple):
@@ -175,7 +175,7 @@ def _cross(draw: Draw, level: int) -> Draft:
         rule.replace(" are ", " is ") if _single(t.dominant) else rule for rule, t in zip(rules, letters, strict=True)
     ]
     want = listed(wants)
-    young = f"{_a(species.young)}"
+    young = article(species.young)
     who = people(draw, 1)[0]
     told = listed(rules)
     question = draw.pick(
@@ -260,10 +260,6 @@ def _spread(n: int, p: Fraction) -> str:
 def _single(what: str) -> bool:
     """Whether the dominant form takes "is": "black fur", "a grey body"."""
     return not what.endswith(("s", "ears"))
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _chance(a: str, b: str, want: str) -> Fraction:

@@ -14,14 +14,15 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from phiforge.data.rows import Unfit
 
 NUMBER = re.compile(
     r"(?<![\w.,/:])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w/:]|[.,]\d)|(?<![\w.,/:])\.\d+(?![\w/:]|[.,]\d)"
 )
-_ANNOTATION = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
+ANNOTATION = re.compile(r"<<[^<>]*>>")
+_COMPUTED = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _TOKEN = re.compile(r"\d[\d,]*\.?\d*|\.\d+|[-+*/()]")
 _CONSTANTS = {Fraction(n) for n in (1, 2, 3, 4, 5, 7, 10, 12, 24, 30, 52, 60, 100, 365, 1000)} | {Fraction(1, 2), Fraction(1, 4), Fraction(3, 4)}  # fmt: skip
 _ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)\b", re.I)
@@ -58,7 +59,7 @@ def read(question: str, answer: str) -> Annotated:
     if _ORDINAL.search(question):  # "the fourth wall": then a small number may be told by what follows
         spelled |= {Fraction(n) for n in range(1, 13)}
     formulas, results, used = list[str](), list[Fraction](), set[int]()
-    for text, stated in _ANNOTATION.findall(solution):
+    for text, stated in _COMPUTED.findall(solution):
         formula = ""
         if "".join(_TOKEN.findall(text)) != text.replace(" ", ""):
             raise Unfit("an annotation is not plain arithmetic")
@@ -146,3 +147,18 @@ def _value(node: ast.expr, names: Mapping[str, Fraction]) -> Fraction:
         if isinstance(node.op, ast.Div):
             return left / right
     raise Unfit("an annotation is not plain arithmetic")
+
+
+def nested(problem: Annotated, result: int) -> str:
+    """One formula over the numbers of the question for a result, with each earlier result put in its place."""
+    formulas: list[str] = []
+    for formula in problem.formulas[: result + 1]:
+        formulas.append("(" + re.sub(r"\br(\d+)\b", lambda found: formulas[int(found.group(1))], formula) + ")")
+    return formulas[result]
+
+
+def solve(facts: dict[str, Any]) -> str:
+    """A nested formula, of the numbers that a question's text begins with."""
+    numbers = [value(found.group()) for found in NUMBER.finditer(facts["question"])]
+    result = evaluate(facts["formula"], numbers, [])
+    return str(result) if result.denominator == 1 else f"{float(result):.2f}"

@@ -16,14 +16,22 @@ from typing import Any
 from phiforge.data.draft import Draft, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words._annotated import NUMBER, Annotated, evaluate, read, value
+from phiforge.data.pipelines.words._annotated import (
+    ANNOTATION,
+    NUMBER,
+    Annotated,
+    evaluate,
+    nested,
+    read,
+    solve,
+    value,
+)
 from phiforge.data.rows import Unfit
 from phiforge.data.seeds import Seed
 from phiforge.data.words import PEOPLE
 
 TRIES = 60  # sets of numbers tried for one variant
 _DIGITS = r"\d[\d,]*\.?\d*|\.\d+"
-_ANNOTATION = re.compile(r"<<[^<>]*>>")
 _HE_OR_SHE = {person.name: person.they for person in PEOPLE}
 _NAME = re.compile(rf"\b(?:{'|'.join(_HE_OR_SHE)})\b")
 _READ = lru_cache(maxsize=20_000)(lambda question, answer: _read(question, answer))
@@ -54,12 +62,12 @@ def make(draw: Draw, level: int, seed: Seed) -> Draft:
     changed = dict(zip(problem.numbers, numbers, strict=True)) | dict(zip(problem.results, results, strict=True))
     question = _renamed(_with_numbers(problem.question, changed), names)
     solution = _renamed(_with_numbers(problem.solution, changed), names)
-    lines = [line.strip() for line in _ANNOTATION.sub("", solution).splitlines() if line.strip()]
+    lines = [line.strip() for line in ANNOTATION.sub("", solution).splitlines() if line.strip()]
     answer = _written(results[problem.final])
     return Draft(
         question=question,
         answer=answer,
-        facts={"question": question, "formula": _nested(problem)},
+        facts={"question": question, "formula": nested(problem, problem.final)},
         template=seed.id,
         steps=[Step(line) for line in lines],
         metadata={"annotated": f"{solution}\n#### {answer}", "varied from": seed.id},
@@ -124,7 +132,7 @@ def _with_numbers(text: str, changed: dict[Fraction, Fraction]) -> str:
         return f"<<{re.sub(_DIGITS, other, found.group()[2:-2])}>>"
 
     pieces, end = [], 0
-    for found in _ANNOTATION.finditer(text):
+    for found in ANNOTATION.finditer(text):
         pieces += [_sums(text[end : found.start()], other), inside(found)]
         end = found.end()
     return "".join([*pieces, _sums(text[end:], other)])
@@ -158,20 +166,6 @@ def _other_names(draw: Draw, text: str) -> dict[str, str]:
 
 def _renamed(text: str, names: dict[str, str]) -> str:
     return _NAME.sub(lambda found: names.get(found.group(), found.group()), text)
-
-
-def _nested(problem: Annotated) -> str:
-    """One formula over the numbers of the question, with each earlier result put in its place."""
-    nested: list[str] = []
-    for formula in problem.formulas:
-        nested.append("(" + re.sub(r"\br(\d+)\b", lambda found: nested[int(found.group(1))], formula) + ")")
-    return nested[problem.final]
-
-
-def solve(facts: dict[str, Any]) -> str:
-    numbers = [value(found.group()) for found in NUMBER.finditer(facts["question"])]
-    result = evaluate(facts["formula"], numbers, [])
-    return str(result) if result.denominator == 1 else f"{float(result):.2f}"
 
 
 PIPELINE = Solver(
