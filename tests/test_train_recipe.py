@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 import torch
-from gguf import GGUFReader
+from endpoint import Server, delta, sends, usage
 from test_export import small_tokenizer
+from torch.nn.functional import kl_div
 
 from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.cli.main import main
+from phiforge.cli.train import Line
+from phiforge.data import mixture
 from phiforge.model import checkpoint
 from phiforge.model.config import PRESETS, shrink
-from phiforge.model.gguf import load_gguf
 from phiforge.model.lora import merge
 from phiforge.model.peft import load_adapter
-from phiforge.model.phi3 import Phi3
 from phiforge.records import Example, Message, Problem, Provenance, write_jsonl
-from phiforge.train import loop, midtrain, pretrain
+from phiforge.train import loop
 from phiforge.train import run as runs
 from phiforge.train import tokenizer as vocabulary
+from phiforge.train.loop import Step
 from phiforge.train.lora import attach, detach
 from phiforge.train.recipe import read_recipe
 
@@ -208,66 +209,6 @@ def test_a_learnt_tokenizer_reads_all_there_is(tmp_path: Path) -> None:
         vocabulary.learn(texts, 200)
 
 
-# --- mixtures and long documents -----------------------------------------------------------------------------------------
-
-
-def test_a_mixture_gives_every_source_its_share() -> None:
-    from array import array
-
-    sources = {"a": [array("I", [1] * 10)] * 20, "b": [array("I", [2] * 30)] * 2}
-    texts, entries = pretrain.mixed(sources, {"a": 0.25, "b": 0.75}, 1200, seed=0)
-    tokens = [token for text in texts for token in text]
-    assert tokens.count(1) == 300
-    assert tokens.count(2) == 900
-    assert [(entry.unique_tokens, entry.epochs) for entry in entries] == [(200, 1.5), (60, 15.0)]
-
-
-@pytest.fixture(scope="module")
-def learnt() -> Tokenizer:
-    return vocabulary.learn([f"The number of Bako: {i}\n1. say Answer" for i in range(300)], 400)
-
-
-def test_long_documents_ask_at_their_end_what_stands_at_their_beginning(learnt: Tokenizer) -> None:
-    made = midtrain.books(rows(6), learnt, 400, 3000, seed=0)
-    assert (
-        made
-        == midtrain.books(rows(6), learnt, 400, 3000, seed=0)
-        != midtrain.books(rows(6), learnt, 400, 3000, seed=1)
-    )
-    assert sum(map(len, made)) >= 3000
-    assert all(190 <= len(each) <= 400 for each in made)
-    one = midtrain.register(learnt, 300, 0.0, Random(1))
-    listed, _, again = learnt.decode(one.ids).partition("\nAgain:\n")
-    assert again.count(":") == 1  # the one that is measured
-    assert again.removesuffix("<|endoftext|>") in f"{listed}\n"
-    assert learnt.decode(one.ids[one.start : one.stop]) == again.partition(":")[2].partition("\n")[0]
-
-
-def test_what_cannot_look_up_finds_nothing(learnt: Tokenizer) -> None:
-    """Not by chance: a number has three digits."""
-    config = pretrain.nano(2, -(-learnt.vocab_size // 64) * 64, context=128)
-    model = Phi3(config).init_weights(torch.Generator().manual_seed(0))
-    assert midtrain.retrieval(model, learnt, 100, n=20) == 0
-
-
-def test_what_can_look_up_finds_most(default_gguf: Path) -> None:
-    tokenizer = Tokenizer.from_gguf(GGUFReader(default_gguf))
-    assert midtrain.retrieval(load_gguf(default_gguf, dtype=torch.float32), tokenizer, 256, n=10) > 5
-
-
-@pytest.mark.parametrize(("context", "theta", "said"), [(64, 1e4, "shorter than the network's 128"), (256, 4e4, "")])
-def test_a_longer_context_is_the_same_network(context: int, theta: float, said: str) -> None:
-    config = pretrain.nano(2, 64, context=128)
-    if said:
-        with pytest.raises(ValueError, match=said):
-            midtrain.extend(config, context, theta)
-        return
-    longer = midtrain.extend(config, context, theta)
-    assert (longer.context, longer.rope.theta) == (256, 4e4)
-    with pytest.raises(ValueError, match="scaled already"):
-        midtrain.extend(PRESETS["phi-4-mini-instruct"], 200_000, 1e6)
-
-
 # --- from nothing to a model that solves ---------------------------------------------------------------------------------
 
 
@@ -350,11 +291,12 @@ def test_a_plan_on_nothing_is_refused(word: str, value: str, capsys: pytest.Capt
     assert f"{word} {float(value):g}" in capsys.readouterr().err.replace(".0", "")
 
 
+@pytest.mark.usefixtures("default_gguf")  # the judge
 def test_smoke_goes_through_every_stage(tmp_path: Path) -> None:
     """`recipes/smoke.toml`, from nothing to GRPO, in a minute or two; a second run of it finds all done."""
     recipe = msgspec.structs.replace(read_recipe(RECIPES / "smoke.toml"), out=str(tmp_path))
     results = runs.run(recipe)
-    assert [each.kind for each in results] == ["pretrain", "midtrain", "sft", "distil", "dpo", "dpo", "grpo"]
+    assert [each.kind for each in results] == ["pretrain", "midtrain", "sft", "distil", "dpo", "dpo", "dpo", "grpo"]
     for each in results[:3]:
         assert (each.after.held_out or 9) < (each.before.held_out or 0)
     pretraining, midtraining, tuning, *rest = results
@@ -362,7 +304,7 @@ def test_smoke_goes_through_every_stage(tmp_path: Path) -> None:
     assert pretraining.after.score.right > 0  # weekdays: one in seven is luck, and a random network has none
     assert midtraining.after.retrieval.keys() == {"160", "320"}
     assert all(each.documents > 0 for each in rest)
-    groups = [msgspec.json.decode(line) for line in (tmp_path / "7-grpo/groups.jsonl").read_bytes().splitlines()]
+    groups = [msgspec.json.decode(line) for line in (tmp_path / "8-grpo/groups.jsonl").read_bytes().splitlines()]
     assert len(groups) == 6 * 16
     assert {group["lesson"] for group in groups} <= {"taught", "all right", "all wrong", "all truncated", "unparsable"}
     report = (tmp_path / "report.html").read_text()
@@ -370,9 +312,9 @@ def test_smoke_goes_through_every_stage(tmp_path: Path) -> None:
     assert "<script" not in report
     assert "http" not in report.replace("http-equiv", "")
     assert checkpoint.load(tuning.model, dtype=torch.float32).config.context == 384
-    started = (tmp_path / "7-grpo/stage.json").stat().st_mtime_ns
+    started = (tmp_path / "8-grpo/stage.json").stat().st_mtime_ns
     assert runs.run(recipe) == results
-    assert (tmp_path / "7-grpo/stage.json").stat().st_mtime_ns == started
+    assert (tmp_path / "8-grpo/stage.json").stat().st_mtime_ns == started
 
 
 def test_chats_are_mixed_by_shares_of_tokens(
@@ -388,3 +330,85 @@ def test_chats_are_mixed_by_shares_of_tokens(
     assert result["tokens"] == pytest.approx(2000, rel=0.05)
     assert main(["train", str(recipe(sources=sources, **mix | {"kind": "distil"}))]) == 1
     assert "a distil stage goes through its `data`" in capsys.readouterr().err
+
+
+# --- what stages learn from besides rows ---------------------------------------------------------------------------------
+
+
+def test_problems_of_an_environment_are_selected_and_learnt_in_groups(
+    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("reasoning_gym")
+    changes = GROUPS | {
+        "steps": 2, "data": ["sums"], "sources": {"sums": {"environment": "reasoning_gym:basic_arithmetic", "rows": 12}},
+        "settings": {"prompts": 4, "group": 2, "longest": 8}, "select": {"rounds": 1, "spread": 10.0},
+    }  # fmt: skip
+    assert main(["train", str(recipe(**changes)), "--json"]) == 0
+    (result,) = msgspec.json.decode(capsys.readouterr().out)
+    assert (result["steps"], result["documents"]) == (2, 12)
+    folder = tmp_path / "out/1-grpo"
+    assert len((folder / "selection.jsonl").read_bytes().splitlines()) == 12
+    assert len((folder / "groups.jsonl").read_bytes().splitlines()) == 2 * 4
+
+
+def test_a_student_learns_its_teacher_s_chances(
+    recipe: Callable[..., Path], tmp_path: Path, network: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, student = tmp_path / "base", tmp_path / "student"
+    Tokenizer.from_folder(base).save(student)
+    checkpoint.save(network(shrink(PRESETS["phi-4-mini-instruct"]), seed=1), student)
+    changes = {
+        "kind": "distil", "learn": "chances", "teacher": str(base), "share": 1.0, "start": {"model": str(student)},
+        "optimizer": {"lr": 2e-2},
+    }  # fmt: skip
+    assert main(["train", str(recipe(**changes)), "--json"]) == 0
+    (result,) = msgspec.json.decode(capsys.readouterr().out)
+    tokens = torch.tensor([[1, 5, 9, 12, 7]])
+    taught, before, after = (
+        checkpoint.load(folder, dtype=torch.float32)(tokens).log_softmax(-1)
+        for folder in (base, student, result["model"])
+    )
+    apart = [kl_div(each, taught, log_target=True, reduction="batchmean") for each in (before, after)]
+    assert apart[1] < 0.8 * apart[0]
+
+
+def test_an_endpoint_teaches_what_is_right(
+    recipe: Callable[..., Path], server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act(handler: Any) -> None:
+        n = int(server.asked[-1]["messages"][-1]["content"].split()[1])
+        said = f"It is \\boxed{{{n if n % 3 else 100}}}."
+        sends(delta(content=said), delta(finish="stop"), usage(9, 9))(handler)
+
+    server.otherwise = act
+    changes = {
+        "kind": "distil",
+        "teacher": f"{server.url}#larger",
+        "sampled": {"n": 1, "at_once": 1},
+        "epochs": 1,
+        "held_out": 0.0,
+    }
+    assert main(["train", str(recipe(**changes)), "--json"]) == 0
+    (result,) = msgspec.json.decode(capsys.readouterr().out)
+    assert (len(server.asked), result["documents"] + result["too_long"]) == (30, 20)
+    learnt = mixture.rows(str(tmp_path / "out/1-distil/made/examples.jsonl"))
+    assert {row.response.text for row in learnt} == {f"It is \\boxed{{{n}}}." for n in range(30) if n % 3}
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_line_tells_where_training_stands(
+    live: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: live)
+    line = Line()
+    line("1/2 sft: reading", None)
+    for n in (1, 2, 3):
+        line("1/2 sft", Step(n, 3, loss=0.5, lr=1e-3, norm=1.0, tokens=1000, seconds=40.0 / n, utilisation=0.25))
+    line("2/2 dpo: 4 from 9 problems", None)
+    told = [
+        f"1/2 sft: step {n} of 3  loss 0.500  {25 * n} tokens/s  25% of this machine's matrix speed  {left} left"
+        for n, left in ((1, "1 min 20 s"), (2, "38 s"), (3, "0 s"))
+    ]
+    begins, ends = "1/2 sft: reading", "2/2 dpo: 4 from 9 problems"
+    shown = [f"\n\r\033[K{begins}", *(f"\r\033[K{each}" for each in told), f"\n\r\033[K{ends}"]
+    assert capsys.readouterr().err == ("".join(shown) if live else f"{begins}\n{told[-1]}\n{ends}\n")
