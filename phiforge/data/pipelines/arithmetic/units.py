@@ -94,7 +94,7 @@ def _convert(draw: Draw, level: int) -> Draft:
         steps.append(
             Step(
                 f"1 {one} is {times} {chain[i - 1][0]}, so {'times' if down else 'by'} {times}: {decimal(now)} {'×' if down else '÷'} {times} = {decimal(new)} {chain[i - 1][0] if down else chain[i][0]}.",
-                f"From {chain[i][0]} to {chain[i - 1][0]}." if down else f"From {chain[i - 1][0]} to {chain[i][0]}.",
+                "",
                 slip,
             )
         )

@@ -1,5 +1,4 @@
-"""Steps of annotated solutions (GSM8K's format) as problems of their own: a sentence of the solution without its number, or
-what is left to do once the first sentences are told.
+"""Steps of annotated solutions (GSM8K's format) as problems: a sentence to be completed, or what is left when some are told.
 
     Ann has 3 boxes of 12 pens. …    Fill in the blank: “Ann has ____ pens.”
 
