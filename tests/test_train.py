@@ -236,6 +236,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_its_batch(tmp_path: Path) -> N
     assert (tmp_path / "diverged-4.pt").exists()
     assert not same(model, before)
     assert all(torch.isfinite(p).all() for p in model.parameters())
+    assert RunFolder(tmp_path).checkpoints()[-1].name == "00000003"  # from where a mended run goes on
+    mended = train(network(), stage, Optimizer(), tmp_path)
+    assert same(mended, train(network(), stage, Optimizer(), tmp_path / "sound"))
 
 
 def test_a_spike_stops(tmp_path: Path) -> None:
@@ -359,9 +362,9 @@ def test_a_run_is_tracked_and_gone_on_with(
 def test_a_mixture_of_hard_and_easy_batches_is_no_spike(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.begin()
-    last = [0.1] * 25 + [0.6] * 5
+    last = [0.6] * 5 + [0.1] * 100  # the hard ones come rarely
     for hard in (0.7, 1.2):
-        loop._sound(run, 30, [], hard, 1.0, last, loop.SPIKE)
+        loop._sound(run, 105, [], hard, 1.0, last, loop.SPIKE)
     with pytest.raises(loop.Diverged, match=r"the loss is 3.000, after 0.100"):
         loop._sound(run, 30, [], 3.0, 1.0, last, loop.SPIKE)
     with pytest.raises(loop.Diverged, match=r"the loss is 3.200, after 1.000"):  # where batches are alike

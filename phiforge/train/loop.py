@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import median
 from typing import Any, Generic, TypeVar, get_args
 
 import torch
@@ -33,9 +33,9 @@ from phiforge.train.working import Working, working
 B = TypeVar("B")  # a stage's micro-batch
 
 SAVE_SECONDS = 600.0
-SPIKE = 3.0  # times the median loss of the last steps
-APART = 4.0  # standard deviations of the last steps' logarithms that a spike is above their mean: batches of a mixture differ
-REMEMBERED = 50  # steps that a spike is judged by
+SPIKE = 3.0  # times the median loss of the last steps, and
+UNHEARD = 2.0  # times the highest of them: the batches of a mixture differ, and some kinds come rarely
+REMEMBERED = 200  # steps that a spike is judged by
 TOGETHER = 2.0  # seconds within which several signals are one: a terminal and torchrun both pass Ctrl-C on
 
 
@@ -122,7 +122,11 @@ def train(
                 batches = stage.batches(step)
             loss, more = _gradients(stage, work, batches)
             norm = moved.clip()
-            _sound(run, step, batches, loss, norm, losses, spike)
+            try:
+                _sound(run, step, batches, loss, norm, losses, spike)
+            except Diverged:
+                run.save(step, _state(work, moved, dtype))
+                raise
             lr = moved.step(step, stage.steps)
             work.moved()
             losses = [*losses, loss][-REMEMBERED:]
@@ -228,20 +232,14 @@ def _sound(
     """Refuse a step that would spoil the weights, and keep what caused it."""
     if not (math.isfinite(loss) and math.isfinite(norm)):
         reason = f"the loss is {loss} and the gradient's norm {norm}"
-    elif len(last) >= 20 and loss > spike * max(median(last), 0.2) and _apart(loss, last) > APART:
-        reason = f"the loss is {loss:.3f}, after {median(last):.3f} in the last {len(last)} steps"
+    elif len(last) >= 20 and loss > spike * max(median(last), 0.2) and loss > UNHEARD * max(last):
+        reason = f"the loss is {loss:.3f}, after {median(last):.3f}, at most {max(last):.3f}, in the last {len(last)} steps"
     else:
         return
     kept = run.path / f"diverged-{step + 1}.pt"
     if distributed.rank() == 0:
         torch.save(list(batches), kept)
     raise Diverged(f"step {step + 1}: {reason}. Its batches are in {kept}; the weights of the step before are kept")
-
-
-def _apart(loss: float, last: list[float]) -> float:
-    """Of the last losses' logarithms, how many standard deviations this one's is above the mean."""
-    logs = [math.log(max(each, 1e-6)) for each in last]
-    return (math.log(loss) - fmean(logs)) / max(stdev(logs), 1e-6)
 
 
 @contextmanager
