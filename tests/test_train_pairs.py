@@ -167,7 +167,9 @@ def test_what_the_judge_says_has_to_be_readable(tmp_path: Path) -> None:
 def weighing(grades: list[int], top: dict[int, list[tuple[str, float]]] | None = None) -> Reply:
     """What a judge wrote, a token at a time, with the likeliest tokens in the place of some of the six grades."""
     parts = [dict(zip(("accuracy", "style", "detail"), some, strict=True)) for some in (grades[:3], grades[3:])]
-    text = json.dumps({"faults_of_a": 'its "style": 2', "faults_of_b": "", "discussion": "", "a": parts[0], "b": parts[1]})
+    text = json.dumps(
+        {"faults_of_a": 'its "style": 2', "faults_of_b": "", "discussion": "", "a": parts[0], "b": parts[1]}
+    )
     pieces = re.findall(r"\d|\D{1,4}", text)
     tokens = [TokenLogprob(piece, 0.0, []) for piece in pieces]
     places = [i for i, piece in enumerate(pieces) if piece.isdigit()][1:]  # the first stands in the faults

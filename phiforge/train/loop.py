@@ -233,7 +233,9 @@ def _sound(
     if not (math.isfinite(loss) and math.isfinite(norm)):
         reason = f"the loss is {loss} and the gradient's norm {norm}"
     elif len(last) >= 20 and loss > spike * max(median(last), 0.2) and loss > UNHEARD * max(last):
-        reason = f"the loss is {loss:.3f}, after {median(last):.3f}, at most {max(last):.3f}, in the last {len(last)} steps"
+        reason = (
+            f"the loss is {loss:.3f}, after {median(last):.3f}, at most {max(last):.3f}, in the last {len(last)} steps"
+        )
     else:
         return
     kept = run.path / f"diverged-{step + 1}.pt"
