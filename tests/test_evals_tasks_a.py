@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from endpoint import delta, sends, usage
-from test_evals_run import SHARED, Server, endpoint, measure, model_folder
+from endpoint import Server, delta, sends, usage
+from test_evals_run import SHARED, measure, model_folder
 
 from phiforge.cli.main import main
 from phiforge.evals import task as registry
@@ -36,7 +36,7 @@ from phiforge.records import Message, Problem
 from phiforge.verify import mgsm
 from phiforge.verify.drop import f1
 
-__all__ = ["endpoint", "model_folder"]  # fixtures
+__all__ = ["model_folder"]  # fixtures
 
 
 def lines(*rows: dict[str, Any]) -> str:
@@ -423,7 +423,7 @@ def test_mgsm_wants_the_word_for_answer() -> None:
 # --- a judge -------------------------------------------------------------------------------------------------------
 
 
-def test_simpleqa_is_judged_and_its_f1_is_that_of_simple_evals(endpoint: Server, folder: Path, tmp_path: Path) -> None:
+def test_simpleqa_is_judged_and_its_f1_is_that_of_simple_evals(server: Server, folder: Path, tmp_path: Path) -> None:
     grades = {
         "Person 0": "A",
         "Person 1": "B",
@@ -433,7 +433,7 @@ def test_simpleqa_is_judged_and_its_f1_is_that_of_simple_evals(endpoint: Server,
     }
 
     def act(handler: Any) -> None:
-        asked = endpoint.asked[-1]["messages"][-1]["content"]
+        asked = server.asked[-1]["messages"][-1]["content"]
         said = "I think so."
         if asked.startswith(
             "Your job is to look at a question, a gold target, and a predicted answer, and then assign a grade of "
@@ -446,8 +446,8 @@ def test_simpleqa_is_judged_and_its_f1_is_that_of_simple_evals(endpoint: Server,
             (said,) = (mark for gold, mark in grades.items() if f"\nGold target: {gold}\n" in asked)
         sends(delta(content=said), delta(finish="stop"), usage(9, 9))(handler)
 
-    endpoint.otherwise = act
-    with RemoteModel(endpoint.url, "phi-4", api_key="") as lm, RemoteModel(endpoint.url, "judge", api_key="") as judge:
+    server.otherwise = act
+    with RemoteModel(server.url, "phi-4", api_key="") as lm, RemoteModel(server.url, "judge", api_key="") as judge:
         with pytest.raises(Missing, match="a language model grades simpleqa, name one with --judge"):
             plan("simpleqa", lm, folder)
         run = execute(plan("simpleqa", lm, folder, judge="judge"), lm, tmp_path, judge=judge)

@@ -115,7 +115,7 @@ def train(
         if first:
             _restore(run, work, moved)
         losses = [row["loss"] for row in run.metrics()][-REMEMBERED:]
-        saved, operations = time.monotonic(), flops_a_token(model)
+        saved, safe, operations = time.monotonic(), first, flops_a_token(model)
         for step in range(first, stage.steps):
             started = time.monotonic()
             with work.whole() if stage.samples(step) else nullcontext():
@@ -125,7 +125,8 @@ def train(
             try:
                 _sound(run, step, batches, loss, norm, losses, spike)
             except Diverged:
-                run.save(step, _state(work, moved, dtype))
+                if step > safe:
+                    run.save(step, _state(work, moved, dtype))
                 raise
             lr = moved.step(step, stage.steps)
             work.moved()
@@ -146,7 +147,7 @@ def train(
             stop, due = _agreed(interrupted(), time.monotonic() - saved > save_seconds)
             if stop or due or last:
                 run.save(done.step, _state(work, moved, dtype))
-                saved = time.monotonic()
+                saved, safe = time.monotonic(), done.step
             if stop:
                 raise Interrupted(
                     f"stopped after step {done.step} of {stage.steps}; the same again goes on from there"
