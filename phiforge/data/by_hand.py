@@ -71,8 +71,8 @@ def _step(term: Term) -> Term | Decimal:
     left, sign, right = term
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         return {"+": _sum, "-": _difference, "*": _product, "/": _quotient}[sign](left, right)
-    if sign == "/" and isinstance(left, Term) and isinstance(right, Decimal) and _taken_off(left, right):
-        return Term(left.left / right, "+", Term(left.right, "/", right))
+    if sign == "/" and isinstance(left, Term) and isinstance(right, Decimal) and (parts := _divided(left, right)):
+        return parts
     left = _step(left) if isinstance(left, Term) else left
     if isinstance(right, Term):
         right = _step(right)
@@ -125,13 +125,14 @@ def _quotient(a: Decimal, b: Decimal) -> Term | Decimal:
     return Term(Term(first * b, "+", a - first * b), "/", b)
 
 
-def _taken_off(term: Term, b: Decimal) -> bool:
-    """Whether a sum is what `_quotient` made of a number: a multiple of b, and less than b of its place."""
+def _divided(term: Term, b: Decimal) -> Term | None:
+    """What `_quotient` made of a number, divided: (180+63)/9 is 20+63/9. None for any other sum."""
     first, sign, rest = term
     if sign != "+" or not isinstance(first, Decimal) or not isinstance(rest, Decimal):
-        return False
+        return None
     found = first / b
-    return found * b == first and len(_places(found)) == 1 and rest < b.scaleb(found.adjusted())
+    fits = found * b == first and len(_places(found)) == 1 and rest < b.scaleb(found.adjusted())
+    return Term(found, "+", Term(rest, "/", b)) if fits else None
 
 
 def _total(parts: list[Term | Decimal]) -> Term | Decimal:
