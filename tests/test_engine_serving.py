@@ -212,10 +212,10 @@ def test_scores_and_samples_share_a_batch_in_chunks(network, monkeypatch: pytest
     model = network(CONFIG)
     request = Request(prompt=prompt(70), n=3, sampling=GREEDY)
     score = Score(prompt=prompt(11, 4), continuation=prompt(90, 5))
-    (alone,) = drain(Engine(model), Score(prompt=score.prompt, continuation=score.continuation))
+    by_itself = drain(Engine(model), Score(prompt=score.prompt, continuation=score.continuation))
     events = drain(Engine(model), request, score)
-    (scored,) = [e for e in events if isinstance(e, Scored)]
-    assert scored.logprobs == pytest.approx(alone.logprobs, rel=2e-6, abs=1e-5)  # type: ignore[union-attr]  # fp32, down to -12
+    alone, scored = (e for e in (*by_itself, *events) if isinstance(e, Scored))
+    assert scored.logprobs == pytest.approx(alone.logprobs, rel=2e-6, abs=1e-5)  # fp32, down to -12
     assert tokens(events, request, 2) == plain(model, prompt(70), 12)
 
 

@@ -107,7 +107,7 @@ def _guided(judge: LanguageModel, sampling: Sampling) -> Sampling:
         wished = replace(sampling, **wish)
         try:
             judge.check(wished)
-        except ValueError:  # a model without grammars: the form in the prompt must do
+        except ValueError:  # without grammars the form in the prompt must do, without probabilities what is written
             continue
         sampling = wished
     return sampling

@@ -50,7 +50,7 @@ _SIZE = (0, 20, 60, 120, 400, 999)  # largest number, by level
 
 
 def make(draw: Draw, level: int) -> Draft:
-    text, value, steps = _grow(draw, level, 1 + (level + 2) // 2)
+    text, value, steps, check = _grow(draw, level, 1 + (level + 2) // 2)
     ask = draw.between(0, len(_ASKS) - 1)
     return Draft(
         question=_ASKS[ask].format(text),
@@ -60,14 +60,14 @@ def make(draw: Draw, level: int) -> Draft:
         steps=steps,
         says=f"{text} = {value}.",
         given=f"I have to work out {text}; brackets come first, then × and ÷, then + and −.",
-        check=_check(steps[-1].say, value),
+        check=check,
     )
 
 
-def _grow(draw: Draw, level: int, operations: int) -> tuple[str, int, list[Step]]:
-    """An expression, its value, and the steps to it; each operation wraps what is there."""
+def _grow(draw: Draw, level: int, operations: int) -> tuple[str, int, list[Step], str]:
+    """An expression, its value, the steps to it, and a check of the last; each operation wraps what is there."""
     value = draw.between(2, _SIZE[level])
-    text, steps, tight = str(value), [], True
+    text, steps, check, tight = str(value), [], "", True
     for _ in range(operations):
         sign = draw.pick("++−−××÷")
         other = draw.between(2, _SIZE[level] if sign in "+−" else 9 + level)
@@ -78,19 +78,22 @@ def _grow(draw: Draw, level: int, operations: int) -> tuple[str, int, list[Step]
             else:
                 other = draw.pick(divisors)
         inner = text if tight or sign in "+−" else f"({text})"
-        left = str(value) if value >= 0 else f"({value})"
+        left, a, b = _bracketed(value), value, other
         if sign == "−" and draw.chance(0.3) and tight:
             text, new, said = f"{other} − {inner}", other - value, f"{other} − {left}"
             if value < 0:
                 text, new, said = f"{inner} − {other}", value - other, f"{left} − {other}"
+            else:
+                a, b = other, value
         else:
             new = {"+": value + other, "−": value - other, "×": value * other, "÷": value // other}[sign]
             text, said = f"{inner} {sign} {other}", f"{left} {sign} {other}"
         tight = sign in "×÷"
         reckoned = _unsigned(sign, value, other, new)
         steps.append(Step(f"{reckoned}{said} = {new}.", slip=_slip(draw, said, sign, value, other, new)))
+        check = _undone(a, sign, b, new)
         value = new
-    return text, value, steps
+    return text, value, steps, check
 
 
 def _unsigned(sign: str, value: int, other: int, new: int) -> str:
@@ -120,11 +123,14 @@ def _slip(draw: Draw, said: str, sign: str, a: int, b: int, right: int) -> Slip 
     return None
 
 
-def _check(last: str, value: int) -> str:
-    """The last operation undone: "24 + 11 = 35." gives "Undoing the last step, 35 − 11 = 24, as before it." """
-    a, sign, b = re.search(r"(\(?-?\d+\)?) ([+−×÷]) (\d+|\(-?\d+\)) = -?\d+\.$", last).groups()  # type: ignore[union-attr]
+def _undone(a: int, sign: str, b: int, value: int) -> str:
+    """An operation undone: of 24 + 11 = 35, "Undoing the last step, 35 − 11 = 24, as it was before." """
     inverse = {"+": "−", "−": "+", "×": "÷", "÷": "×"}[sign]
-    return f"Undoing the last step, {value if value >= 0 else f'({value})'} {inverse} {b} = {a.strip('()')}, as it was before."
+    return f"Undoing the last step, {_bracketed(value)} {inverse} {_bracketed(b)} = {a}, as it was before."
+
+
+def _bracketed(value: int) -> str:
+    return str(value) if value >= 0 else f"({value})"
 
 
 _TOKEN = re.compile(r"\d+|[-+−×÷()]")
