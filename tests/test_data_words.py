@@ -13,11 +13,12 @@ from phiforge.data import pipeline as registry
 from phiforge.data import seeds
 from phiforge.data.curate import duplicates
 from phiforge.data.pipeline import Solver
+from phiforge.data.pipelines.words import stories
 from phiforge.data.pipelines.words._annotated import read
 from phiforge.data.pipelines.words.steps import completed
 from phiforge.data.rows import Options, Unfit, make_row, question
 from phiforge.data.seeds import Seed
-from phiforge.data.words import counted_down, past_weeks, times_into
+from phiforge.data.words import NUMBERS, counted_down, past_weeks, times_into
 from phiforge.records import Example
 
 WORDS = [name for name in registry.names() if name.startswith("words.")]
@@ -45,11 +46,11 @@ def test_weeks_leave_days() -> None:
     ]
 
 
-def rows(n: int, name: str, given: list[Seed] | None = None) -> list[Example]:
+def rows(n: int, name: str, given: list[Seed] | None = None, level: int = 0) -> list[Example]:
     pipeline = registry.get(name)
     assert isinstance(pipeline, Solver)
     seen = set[str]()
-    made = [make_row(pipeline, i, Options(), seen, given or ()) for i in range(n)]
+    made = [make_row(pipeline, i, Options(level=level), seen, given or ()) for i in range(n)]
     kept = [row for row in made if isinstance(row, Example)]
     assert len(kept) == n, [row for row in made if not isinstance(row, Example)][:3]
     return kept
@@ -142,6 +143,38 @@ def test_rewrites_of_gsm8k_hold() -> None:
     originals = {seed.text for seed in given}
     assert not originals & {question(row.problem) for row in made}
     assert len({row.problem.metadata["varied from"] for row in made}) > 80
+
+
+# --- stories of several steps ---------------------------------------------------------------------------------------------
+
+
+SPELT = {word: n for n, word in enumerate(NUMBERS)}
+SPELT |= {"half": 2, "twice": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "dozen": 12}
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_a_story_tells_all_that_its_equations_need(level: int) -> None:
+    of_the_world = {2, 3, 4, 6, 7, 8, 100, *range(14, 36, 7)}  # sides, legs, wheels, weeks, percent
+    turns = Counter[int]()
+    for row in rows(400, "words.stories", level=level):
+        told = question(row.problem).lower()
+        known = {int(n) for n in re.findall(r"\d+", told)} | {n for word, n in SPELT.items() if word in told}
+        *notes, last = row.problem.metadata["annotated"].splitlines()
+        for note in notes:
+            left, _, result = note.strip("<>").partition("=")
+            assert {int(n) for n in re.findall(r"\d+", left)} <= known | of_the_world, (told, note)
+            known.add(int(result))
+        assert last == f"#### {result}" == f"#### {row.problem.answer}"
+        turns[row.problem.metadata["template"].split(":")[0].count(" ")] += 1
+    assert set(turns) == set(range(min(3, 1 + level) + 1))
+
+
+def test_a_story_is_played_through_by_its_solver() -> None:
+    """24 apples and half as many, a third given away, the others in boxes of 6."""
+    turns = [["is", 24], ["part", 0, 1, 2, 0], ["sum", [0, 1]], ["part", 2, 2, 3, 0], ["into", 3, 6]]
+    assert [stories.solve({"turns": turns, "wanted": i}) for i in range(5)] == ["24", "12", "36", "24", "4"]
+    more = [["is", 5], ["times", 0, 9], ["is", 50], ["less", 2, 1], ["per", 1, 0], ["split", 3, 2]]
+    assert [stories.solve({"turns": more, "wanted": i}) for i in (1, 3, 4, 5)] == ["45", "5", "9", "5/2"]
 
 
 # --- steps of their solutions ---------------------------------------------------------------------------------------------

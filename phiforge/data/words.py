@@ -39,6 +39,7 @@ Magnus Nuno Osei Quentin Rohan Salim Tunde"""
 _AS_CONSONANT = re.compile(r"(?:eu|one\b|once\b|uku|uni[^nm]|us[ae]|ut[ei])", re.I)
 _SILENT = re.compile(r"(?:heir|honest|honou?r|hour)", re.I)
 
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 PEOPLE = tuple(Person(name, "she", "her", "her") for name in _SHE.split()) + tuple(

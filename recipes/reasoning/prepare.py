@@ -4,7 +4,8 @@
     <out>/gsm8k.jsonl        the others, with their calculator notes as thoughts
     <out>/varied.jsonl       the same with other numbers and names, computed anew
     <out>/steps.jsonl        sentences of their solutions to be completed, and problems of which the first steps are told
-    <out>/calculator.jsonl   gsm8k.jsonl once more, a calculator offered: a call for each note
+    <out>/stories.jsonl      stories of several steps, as GSM8K's are
+    <out>/calculator.jsonl   gsm8k.jsonl and one in four of the stories once more, a calculator offered: a call for each note
     <out>/practice.jsonl     word, arithmetic, logic and calendar problems of the data factory
     <out>/practice-test.jsonl    the like from other seeds, in phrasings and of things that no row of the above has
     <out>/calls.jsonl        requests and tools, and when to ask back or to call nothing
@@ -54,7 +55,7 @@ from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, STEPS, PRACTICE, CALLS, FUNCTIONS = 20_000, 12_000, 400, 1_500, 8_000  # rows; the last three of each pipeline
+VARIED, STEPS, STORIES, PRACTICE, CALLS, FUNCTIONS = 20_000, 12_000, 6_000, 400, 1_500, 8_000  # rows; the last three of each pipeline
 PHRASINGS = 8  # of a pipeline's templates, one of so many is kept for the test
 TESTED = 40  # problems of each pipeline
 WISHES = 300  # requests, of which each is answered six times
@@ -62,9 +63,8 @@ SUMS = ["words.ages", "words.calendars", "words.clocks", "words.coins", "words.d
         "words.mixtures", "words.recipes", "words.savings", "words.sharing", "words.shopping", "words.travel", "words.work",
         "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "arithmetic.units",
         "logic.state", "logic.syllogisms", "logic.temporal", "logic.spatial", "logic.knights"]  # fmt: skip
-HARD = ["words.clocks", "words.coins", "words.discounts", "words.mixtures", "words.recipes", "words.savings", "words.work",
-        "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.units", "logic.knights",
-        "logic.spatial", "logic.state", "logic.syllogisms", "logic.temporal"]  # fmt: skip
+HARD = ["words.recipes", "words.savings", "words.work", "arithmetic.fractions", "logic.knights", "logic.spatial",
+        "logic.state", "logic.syllogisms", "logic.temporal"]  # fmt: skip
 TOOLS = ["agents.single", "agents.irrelevant", "agents.missing", "agents.parallel"]
 TEXTS = ["inspect_ai.txt", "llm.txt", "torchtune.txt", "vega-lite.txt"]
 TESTS = ["bfcl", "humaneval", "ifeval", "math500", "mbpp", "mmlu"]
@@ -96,7 +96,9 @@ def main() -> None:
 
     write_jsonl(out / "dev.jsonl", dev)
     noted = save("gsm8k.jsonl", (boxed(row) for seed in learn if (row := worked(seed))))
-    save("calculator.jsonl", (with_calculator(row) for row in noted))
+    told = made(out / "stories", ["words.stories"], STORIES, level=2)
+    stories = save("stories.jsonl", (row for each in told if (row := again(each))))
+    save("calculator.jsonl", (with_calculator(row) for row in [*noted, *stories[::4]]))
     clean = {row.problem.id for row in noted}
     seed_rows = [{"question": seed.text, "answer": seed.answer} for seed in learn if seed.id in clean]
     write_jsonl(out / "seeds.jsonl", seed_rows)
@@ -107,7 +109,7 @@ def main() -> None:
     save("steps.jsonl", (row for each in steps if (row := again(each))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
-    easy, hard = made(out / "practice", SUMS, PRACTICE, level=1), made(out / "hard", HARD, PRACTICE, level=1, seed=2)
+    easy, hard = made(out / "practice", SUMS, PRACTICE, level=1), made(out / "hard", HARD, 2 * PRACTICE, level=1, seed=2)
     practice = save("practice.jsonl", (row for row in itertools.chain(easy, hard) if not unseen(row)))
     test = (row.problem for row in made(out / "practice-test", SUMS, 2 * PRACTICE, level=1, seed=1) if unseen(row))
     of_each = itertools.groupby(test, lambda problem: problem.id.split("/")[0])
@@ -206,7 +208,7 @@ def boxed(row: Example) -> Example:
 
 
 def again(row: Example) -> Example | None:
-    """A row of words.varied or words.steps with its notes as thoughts."""
+    """A row of words.varied, words.steps or words.stories with its notes as thoughts."""
     asked = row.problem
     seed = seeds.Seed(id=asked.id, text=asked.messages[-1].text, answer=asked.metadata["annotated"])
     found = worked(seed)

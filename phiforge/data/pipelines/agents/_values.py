@@ -11,9 +11,7 @@ from datetime import date
 from typing import Any
 
 from phiforge.data.draw import Draw
-from phiforge.data.words import PEOPLE, WEEKDAYS
-
-NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+from phiforge.data.words import NUMBERS, PEOPLE, WEEKDAYS
 
 
 class Kind:

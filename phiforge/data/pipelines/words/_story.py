@@ -1,12 +1,15 @@
-"""How word problems are told: money, facts that nobody asked for, and where they stand among those that matter."""
+"""How word problems are told: money, facts that nobody asked for, where they stand, and how a story of several steps grows."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from phiforge.data.draft import Step
 from phiforge.data.draw import Draw
-from phiforge.data.words import WEEKDAYS, Person, article
+from phiforge.data.pipelines.words._annotated import evaluate
+from phiforge.data.rows import Unfit
+from phiforge.data.words import NUMBERS, WEEKDAYS, Person, article
 
 
 class Currency(NamedTuple):
@@ -201,3 +204,117 @@ def known(draw: Draw, facts: str, extra: list[Aside]) -> str:
             f"As to {about}: not needed.",
         )
     )
+
+
+MOST = 5000  # of anything
+_SIGNS = str.maketrans({"*": " × ", "/": " ÷ ", "+": " + ", "-": " − "})
+TIMES = {
+    2: ("twice", "2 times"),
+    3: ("three times", "3 times"),
+    4: ("four times", "4 times"),
+    5: ("five times", "5 times"),
+}
+PARTS = {
+    2: ("half", "half", "1/2"),
+    3: ("a third", "one third", "1/3"),
+    4: ("a quarter", "one fourth", "1/4"),
+    5: ("a fifth", "1/5"),
+}
+
+
+class Have(NamedTuple):
+    """What a story has come to: so much, which of the solver's amounts that is, whose, and of what; "" is money."""
+
+    n: int
+    place: int
+    who: Person
+    of: str = ""
+    box: str = "box"
+    ends: bool = False  # nothing can be done with it: a difference, a mean
+
+    @property
+    def they(self) -> str:
+        return self.who.they
+
+    @property
+    def s(self) -> str:
+        """What a verb of theirs ends in."""
+        return "" if self.who.they == "they" else "s"
+
+    @property
+    def do(self) -> str:
+        return "do" if self.who.they == "they" else "does"
+
+
+class Story:
+    """A story as it grows: sentences, the solver's turns, the equations."""
+
+    def __init__(self, draw: Draw, level: int) -> None:
+        self.draw, self.level = draw, level
+        self.facts: list[str] = []
+        self.turns: list[list[Any]] = []
+        self.steps: list[Step] = []
+        self.notes: list[str] = []
+        self.currency = draw.pick(CURRENCIES) if draw.chance(0.25) else None
+
+    def tell(self, *ways: str) -> None:
+        fact = self.draw.pick(ways)
+        self.facts.append(fact[0].upper() + fact[1:])
+
+    def turn(self, *turn: Any) -> int:
+        """Another amount for the solver; its place."""
+        self.turns.append([*turn])
+        return len(self.turns) - 1
+
+    def reckon(self, expression: str, because: str = "") -> int:
+        """The value of an expression, which becomes a step. Raises Unfit where it is no whole number of a likely size."""
+        value = evaluate(expression, [], [])
+        if value.denominator > 1 or not 0 < value <= MOST:
+            raise Unfit("an amount is not whole, or not likely")
+        self.steps.append(Step(f"{expression.translate(_SIGNS)} = {value}.", because))
+        self.notes.append(f"<<{expression}={value}>>")
+        return int(value)
+
+    def then(self, expression: str, because: str, *turn: Any) -> tuple[int, int]:
+        """An equation, and the turn that it works out: the value, and its place."""
+        return self.reckon(expression, because), self.turn(*turn)
+
+    def some(self, most: int = 12) -> int:
+        """A number for the level."""
+        return self.draw.between(3, most + 6 * self.level)
+
+    def number(self, n: int) -> str:
+        """A number, a small one now and then in letters."""
+        return NUMBERS[n] if 1 < n < len(NUMBERS) and self.draw.chance(0.2) else str(n)
+
+    def money(self, n: int) -> str:
+        return self.currency.of(100 * n) if self.currency else f"${n}"
+
+    def relation(self, n: int, place: int, things: str, than: str) -> tuple[str, int, int]:
+        """An amount told by another: "twice as many apples as on Monday", how many that is, and its place."""
+        draw = self.draw
+        k, plus = draw.pick((2, 2, 3, 3, 4, 5)), draw.between(2, 8 + 4 * self.level)
+        things = f" {things}" if things else ""
+        kind = draw.pick(("times", "part", "part", "more", "fewer", "percent", "times and more"))
+        if kind == "times":
+            value, turn = self.reckon(f"{n}*{k}"), (k, 1, 0)
+            words = f"{draw.pick(TIMES[k])} as many{things} as {than}"
+        elif kind == "part":
+            value, turn = self.reckon(f"{n}/{k}"), (1, k, 0)
+            words = f"{draw.pick(PARTS[k])} as many{things} as {than}"
+        elif kind == "percent":
+            percent, (sign, more) = draw.pick((10, 20, 25, 30, 40, 50)), draw.pick((("+", "more"), ("-", "fewer")))
+            value = self.reckon(f"{n}{sign}{self.reckon(f'{n}*{percent}/100')}")
+            words, turn = f"{percent}% {more}{things} than {than}", (100 + int(f"{sign}{percent}"), 100, 0)
+        elif kind == "times and more":
+            value = self.reckon(f"{self.reckon(f'{n}*{k}')}+{plus}")
+            words, turn = f"{plus} more than {draw.pick(TIMES[k])} as many{things} as {than}", (k, 1, plus)
+        else:
+            sign = 1 if kind == "more" else -1
+            value = self.reckon(f"{n}{'+' if sign > 0 else '-'}{plus}")
+            words, turn = f"{self.number(plus)} {kind}{things} than {than}", (1, 1, sign * plus)
+        return words, value, self.turn("part", place, *turn)
+
+    def total(self, amounts: list[tuple[int, int]]) -> tuple[int, int]:
+        """All of some amounts: how much, and its place."""
+        return self.reckon("+".join(str(n) for n, _ in amounts), "In all:"), self.turn("sum", [i for _, i in amounts])
