@@ -55,7 +55,8 @@ from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, STEPS, STORIES, PRACTICE, CALLS, FUNCTIONS = 20_000, 12_000, 6_000, 400, 1_500, 8_000  # rows; the last three of each pipeline
+VARIED, STEPS, STORIES = 20_000, 12_000, 6_000  # rows
+PRACTICE, CALLS, FUNCTIONS = 400, 1_500, 8_000  # rows of each pipeline
 PHRASINGS = 8  # of a pipeline's templates, one of so many is kept for the test
 TESTED = 40  # problems of each pipeline
 WISHES = 300  # requests, of which each is answered six times
@@ -109,7 +110,10 @@ def main() -> None:
     save("steps.jsonl", (row for each in steps if (row := again(each))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
-    easy, hard = made(out / "practice", SUMS, PRACTICE, level=1), made(out / "hard", HARD, 2 * PRACTICE, level=1, seed=2)
+    easy, hard = (
+        made(out / "practice", SUMS, PRACTICE, level=1),
+        made(out / "hard", HARD, 2 * PRACTICE, level=1, seed=2),
+    )
     practice = save("practice.jsonl", (row for row in itertools.chain(easy, hard) if not unseen(row)))
     test = (row.problem for row in made(out / "practice-test", SUMS, 2 * PRACTICE, level=1, seed=1) if unseen(row))
     of_each = itertools.groupby(test, lambda problem: problem.id.split("/")[0])

@@ -18,7 +18,7 @@ from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._openings import OPENINGS, Opening
 from phiforge.data.pipelines.words._story import PARTS, Have, Story, asides, known, told
 from phiforge.data.rows import Unfit
-from phiforge.data.words import count, plural
+from phiforge.data.words import plural
 
 TRIES = 200  # stories begun until one has whole amounts only
 _TAKERS = ("a neighbour", "the school", "a cousin", "a friend", "the children's home", "the museum", "a colleague")
@@ -53,8 +53,8 @@ def _made(story: Story, opening: Callable[[Story], Opening], turns: int) -> Draf
     have, question, says = opening(story)
     names, of = [opening.__name__], have.of
     for left in reversed(range(0 if have.ends else turns)):
-        any_, last = (_WITH_THINGS, _LAST_THINGS) if have.of else (_WITH_MONEY, _LAST_MONEY)
-        turn = draw.pick([each for each in (any_ if left else any_ + last) if each.__name__ not in names])
+        fit, last = (_WITH_THINGS, _LAST_THINGS) if have.of else (_WITH_MONEY, _LAST_MONEY)
+        turn = draw.pick([each for each in (fit if left else fit + last) if each.__name__ not in names])
         have, said = turn(story, have)
         names.append(turn.__name__)
         if left == 0 and draw.chance(0.5):
@@ -73,7 +73,7 @@ def _made(story: Story, opening: Callable[[Story], Opening], turns: int) -> Draf
         template=f"{' '.join(names).replace('_', '')}: {of or 'money'}",
         steps=story.steps,
         says=says.format(have.n if have.of else story.money(have.n)),
-        given=known(draw, f"It happens in {count(len(story.facts), 'step')}.", extra) if extra else "",
+        given=known(draw, question, extra),
         metadata={"annotated": "\n".join([*story.notes, f"#### {have.n}"])},
     )
 
