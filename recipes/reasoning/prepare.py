@@ -59,7 +59,7 @@ VARIED, STEPS, STORIES = 20_000, 12_000, 6_000  # rows
 PRACTICE, CALLS, FUNCTIONS = 400, 1_500, 8_000  # rows of each pipeline
 PHRASINGS = 8  # of a pipeline's templates, one of so many is kept for the test
 TESTED = 40  # problems of each pipeline
-WISHES = 300  # requests, of which each is answered six times
+WISHES = 300  # requests, of which each is answered three times
 SUMS = ["words.ages", "words.calendars", "words.clocks", "words.coins", "words.discounts", "words.interest", "words.inventory",
         "words.mixtures", "words.recipes", "words.savings", "words.sharing", "words.shopping", "words.travel", "words.work",
         "arithmetic.chains", "arithmetic.fractions", "arithmetic.percent", "arithmetic.ratios", "arithmetic.units",
@@ -236,13 +236,13 @@ def with_calculator(row: Example) -> Example:
 def chat(base: LanguageModel) -> Iterator[Example]:
     """Answers of the start model, as it is, to everyday requests."""
     asked = [Problem(f"chat {n}", [Message("user", request)]) for n, request in enumerate(requests())]
-    for problem, message in said(base, asked, n=3):
+    for problem, message in said(base, asked, n=1):
         yield Example(problem, message, BASE)
 
 
 def granted(base: LanguageModel) -> Iterator[Example]:
     """Its answers that keep to what was wished of their form."""
-    for problem, message in said(base, list(wishes(WISHES)), n=6):
+    for problem, message in said(base, list(wishes(WISHES)), n=3):
         if verify.get(problem.verifier)(message.text, problem).correct:
             yield Example(problem, message, BASE)
 
