@@ -171,7 +171,7 @@ def main() -> int:
                 bench.compare(f"packed SFT at {length}", "sft", bench.supervised(length), ours, SFT_BEST)
         if "grpo" in args.only and not args.quick:
             bench.steps = 3
-            asked, ours = bench.rewarded(), OURS_GRPO | {"precision": "int8" if bench.bf16 else "auto"}
+            asked, ours = bench.rewarded(), OURS_GRPO | {"precision": "int8"}
             for weights, lora in (("all weights", 0), (f"LoRA {LORA}", LORA)):
                 of = {"lora": lora}
                 bench.compare(f"GRPO, 8 x 8 x 128, {weights}", "grpo", asked, ours | of, GRPO_BEST | of)

@@ -14,7 +14,7 @@ from torch import Tensor
 from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import new_adapter
 from phiforge.model.phi3 import Phi3
-from phiforge.train import loop, pretrain
+from phiforge.train import loop, pretrain, working
 from phiforge.train import precision as measuring
 from phiforge.train.loop import Diverged, Interrupted, Stage, Step, train
 from phiforge.train.lora import attach
@@ -202,10 +202,12 @@ def test_int8_is_taken_where_it_pays(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(("adapter", "lr"), [(True, 3e-3), (False, 1e-3)])
+@pytest.mark.parametrize("beside", [torch.bfloat16, torch.float32])
 def test_int8_learns_as_fp32_and_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adapter: bool, lr: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: torch.dtype, adapter: bool, lr: float
 ) -> None:
     monkeypatch.setattr(loop, "int8_pays", lambda _: True)
+    monkeypatch.setattr(working, "fastest", lambda *_: beside)
     whole = run(tmp_path / "whole", adapter=adapter, precision="int8", lr=lr)
     run(tmp_path / "exact", adapter=adapter, precision="float32", lr=lr)
     for ours, exact in zip(losses(tmp_path / "whole"), losses(tmp_path / "exact"), strict=True):

@@ -14,6 +14,8 @@ from phiforge.train import switchback
 from phiforge.train.lora import adapted
 from phiforge.train.switchback import Rounded, Switched, round_columns, round_rows, switch
 
+EITHER = [torch.bfloat16, torch.float32]
+
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
@@ -43,8 +45,9 @@ def test_plain_weights_are_exact() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_int8_is_near() -> None:
-    x, weight, a, b = inputs(torch.bfloat16)
+@pytest.mark.parametrize("dtype", EITHER)
+def test_int8_is_near(dtype: torch.dtype) -> None:
+    x, weight, a, b = inputs(dtype)
     exact = learnt(weight.double(), x.double(), a.double(), b.double())
     for ours, theirs in zip(learnt(Rounded(weight), x, a, b), exact, strict=True):
         error = (ours.double() - theirs).norm() / theirs.norm()
@@ -53,10 +56,14 @@ def test_int8_is_near() -> None:
 
 @pytest.mark.parametrize("rounded", [round_rows, round_columns])
 @pytest.mark.parametrize("shape", [(3, 7), (40, 130), (300, 576), (1, 576)])
+@pytest.mark.parametrize("dtype", EITHER)
 def test_rounding_is_that_of_torch(
-    rounded: Callable[[Tensor], tuple[Tensor, Tensor]], shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    rounded: Callable[[Tensor], tuple[Tensor, Tensor]],
+    shape: tuple[int, int],
+    dtype: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    x = drawn(*shape).bfloat16()
+    x = drawn(*shape).to(dtype)
     x[0], x[:, 1] = 0, 0
     found = rounded(x)
     monkeypatch.setattr(switchback, "kernel", lambda *_: None)
@@ -66,17 +73,23 @@ def test_rounding_is_that_of_torch(
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_the_way_back_from_int8_is_that_of_torch(beside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    x, weight, out = (drawn(*shape).bfloat16() for shape in ((20, 48), (34, 48), (20, 34)))
+@pytest.mark.parametrize("dtype", EITHER)
+def test_the_way_back_from_int8_is_that_of_torch(
+    beside: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, weight, out = (drawn(*shape).to(dtype) for shape in ((20, 48), (34, 48), (20, 34)))
     rounded = Rounded(weight)
     found = rounded.forward(x, out.clone() if beside else None)
     monkeypatch.setattr(switchback, "kernel", lambda *_: None)
-    torch.testing.assert_close(found, rounded.forward(x, out.clone() if beside else None), rtol=0.02, atol=0.05)
+    exact = dtype is torch.float32
+    plain = rounded.forward(x, out.clone() if beside else None)
+    torch.testing.assert_close(found, plain, rtol=1e-5 if exact else 0.02, atol=1e-5 if exact else 0.05)
 
 
-def test_a_weight_that_moves_has_a_gradient_by_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dtype", EITHER)
+def test_a_weight_that_moves_has_a_gradient_by_int8(dtype: torch.dtype) -> None:
     x, weight, slope = (
-        drawn(*shape, seed=i).bfloat16() for i, shape in enumerate([(4, 10, 64), (24, 64), (4, 10, 24)])
+        drawn(*shape, seed=i).to(dtype) for i, shape in enumerate([(4, 10, 64), (24, 64), (4, 10, 24)])
     )
     given = [each.requires_grad_() for each in (x.double(), weight.double())]
     exact = given[0] @ given[1].T
@@ -87,6 +100,7 @@ def test_a_weight_that_moves_has_a_gradient_by_int8(monkeypatch: pytest.MonkeyPa
     for ours, theirs in zip((y, x.grad, layer.weight.grad), (exact, given[0].grad, given[1].grad), strict=True):
         assert ours is not None
         assert theirs is not None
+        assert ours.dtype is dtype
         assert (ours.double() - theirs).norm() / theirs.norm() < 0.015
     with torch.no_grad():
         layer.weight.mul_(2)

@@ -59,8 +59,7 @@ class Adapted(nn.Module):
 
 
 def adapted(x: Tensor, weight: Tensor | Rounded, a: Tensor, b: Tensor) -> Tensor:
-    """x W^T + (x a^T) b^T, [..., k] -> [..., n], with gradients for x, a and b. A `Rounded` weight wants everything else in
-    bf16."""
+    """x W^T + (x a^T) b^T, [..., k] -> [..., n], with gradients for x, a and b."""
     return _Adapted.apply(x.flatten(0, -2), weight, a, b).view(*x.shape[:-1], len(b))
 
 

@@ -4,7 +4,8 @@
 
 W, x and dy are rounded for each product along what it sums over. SwitchBack leaves the third in 16 bits, as an error grows with
 the number of tokens that are summed over; with the thousands of a micro-batch here, a gradient has a cosine of
-0.998 with the one so left. Processors with VNNI are twice as fast at int8 as at bf16.
+0.998 with the one so left. Processors with VNNI are twice as fast at int8 as at bf16; those with VNNI but without instructions
+for bf16, four times as fast as at fp32. What lies between the products is in what the network is in, bf16 or fp32.
 """
 
 from __future__ import annotations
@@ -24,55 +25,59 @@ class Rounded:
     the other."""
 
     def __init__(self, weight: Tensor) -> None:
-        self.rows, self.row_scales = round_rows(weight.bfloat16())
-        self.columns, self.column_scales = round_columns(weight.bfloat16())
+        self.rows, self.row_scales = round_rows(weight)
+        self.columns, self.column_scales = round_columns(weight)
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
-        """x W^T + beside, of bf16 [T, k] and [T, n]; `beside` is written over."""
+        """x W^T + beside, of [T, k] and [T, n]; `beside` is written over."""
         q, scales = round_rows(x)
-        return _scaled(torch._int_mm(q, self.rows.T), scales, self.row_scales, beside)
+        return _scaled(torch._int_mm(q, self.rows.T), scales, self.row_scales, x.dtype, beside)
 
     def backward(self, slope: Tensor, beside: Tensor | None = None) -> Tensor:
-        """slope W + beside, of bf16 [T, n] and [T, k]; likewise."""
+        """slope W + beside, of [T, n] and [T, k]; likewise."""
         q, scales = round_rows(slope)
-        return _scaled(torch._int_mm(q, self.columns), scales, self.column_scales, beside)
+        return _scaled(torch._int_mm(q, self.columns), scales, self.column_scales, slope.dtype, beside)
 
 
 def round_rows(x: Tensor) -> tuple[Tensor, Tensor]:
-    """bf16 [m, k] as int8 [m, k] times fp32 [m]."""
+    """[m, k] as int8 [m, k] times fp32 [m]."""
     return _round(x, "round_rows", along=1)
 
 
 def round_columns(x: Tensor) -> tuple[Tensor, Tensor]:
-    """bf16 [m, k] as int8 [m, k] times fp32 [k]."""
+    """[m, k] as int8 [m, k] times fp32 [k]."""
     return _round(x, "round_columns", along=0)
 
 
 def _round(x: Tensor, name: str, along: int) -> tuple[Tensor, Tensor]:
-    run = kernel(name, pointer, integer, integer, pointer, pointer, integer)
+    run = kernel(name, pointer, integer, integer, pointer, pointer, integer, integer)
     if run and x.is_contiguous() and x.is_cpu:
         q, scales = x.new_empty(x.shape, dtype=torch.int8), x.new_empty(x.shape[1 - along], dtype=torch.float32)
-        run(x.data_ptr(), *x.shape, q.data_ptr(), scales.data_ptr(), torch.get_num_threads())
+        narrow = x.dtype is torch.bfloat16
+        run(x.data_ptr(), *x.shape, q.data_ptr(), scales.data_ptr(), narrow, torch.get_num_threads())
         return q, scales
     most = x.abs().amax(along, keepdim=True).float()
     factors = torch.full_like(most, 127) / most.clamp_min(1e-30)  # a number / a tensor would be rounded twice
     return (x.float() * factors).round_().to(torch.int8), most.squeeze(along) / 127
 
 
-def _scaled(product: Tensor, of_rows: Tensor, of_columns: Tensor, beside: Tensor | None = None) -> Tensor:
-    """product * of_rows * of_columns + beside, of int32 [m, n], fp32 [m] and [n], and bf16 [m, n], which is written over."""
-    run = kernel("add_scaled", pointer, integer, integer, pointer, pointer, pointer, integer, integer)
+def _scaled(
+    product: Tensor, of_rows: Tensor, of_columns: Tensor, dtype: torch.dtype, beside: Tensor | None = None
+) -> Tensor:
+    """product * of_rows * of_columns + beside, of int32 [m, n], fp32 [m] and [n], and `dtype` [m, n], which is written over."""
+    run = kernel("add_scaled", pointer, integer, integer, pointer, pointer, pointer, integer, integer, integer)
     if run and product.is_cpu and (beside is None or beside.is_contiguous()):
-        out = torch.empty(product.shape, dtype=torch.bfloat16) if beside is None else beside
+        out = torch.empty(product.shape, dtype=dtype) if beside is None else beside
         places = of_rows.data_ptr(), of_columns.data_ptr(), out.data_ptr()
-        run(product.data_ptr(), *product.shape, *places, beside is None, torch.get_num_threads())
+        narrow = dtype is torch.bfloat16
+        run(product.data_ptr(), *product.shape, *places, beside is None, narrow, torch.get_num_threads())
         return out
     found = product * of_rows[:, None] * of_columns
-    return found.bfloat16() if beside is None else beside.add_(found)
+    return found.to(dtype) if beside is None else beside.add_(found)
 
 
 class Switched(nn.Module):
-    """A linear layer of a bf16 network, by int8. `refresh` takes over where the weight has moved."""
+    """A linear layer by int8. `refresh` takes over where the weight has moved."""
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
@@ -106,13 +111,13 @@ class _Switched(torch.autograd.Function):
 
 
 def _summed(slope: Tensor, x: Tensor) -> Tensor:
-    """slope^T x, bf16 [T, n] and [T, k] to [n, k]."""
+    """slope^T x, [T, n] and [T, k] to [n, k]."""
     (q, of_rows), (other, of_columns) = round_columns(slope), round_columns(x)
-    return _scaled(torch._int_mm(q.T, other), of_rows, of_columns)
+    return _scaled(torch._int_mm(q.T, other), of_rows, of_columns, x.dtype)
 
 
 def switch(network: Phi3) -> list[Switched]:
-    """Have the linear layers of a bf16 network take their products by int8, in place; not the head, whose logits are no place for
+    """Have the linear layers of a network take their products by int8, in place; not the head, whose logits are no place for
     rounding."""
     found: list[Switched] = []
     for owner in list(network.layers.modules()):

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
-from phiforge.train.precision import Lowered, working_copy
+from phiforge.train.precision import Lowered, fastest, working_copy
 from phiforge.train.switchback import Switched, switch
 
 
@@ -35,14 +35,16 @@ class Working:
             if torch.cuda.is_available():
                 self.device = torch.device("cuda", torch.cuda.current_device())
             self.network = working_copy(model)
-        elif dtype != torch.float32:
+        else:
             rounded = dtype is torch.int8
-            self._lowered = Lowered(model, torch.bfloat16 if rounded else dtype, briefly=recompute and not rounded)
-            self.network = self._lowered.network
+            beside = fastest(self.device, model.config) if rounded else dtype  # what is not the layers' products
+            if beside != torch.float32:
+                self._lowered = Lowered(model, beside, briefly=recompute and not rounded)
+                self.network = self._lowered.network
+            else:
+                self.network = working_copy(model) if rounded or recompute else model
             if rounded:
                 self._switched = switch(self.network)
-        else:
-            self.network = working_copy(model) if recompute else model
         if recompute:
             for layer in self.network.layers:
                 layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)

@@ -42,9 +42,10 @@ inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
 }  // namespace
 
 // q = x / scale, |q| <= 127, a scale for each row.
-PHIFORGE_EXPORT void KERNEL(round_rows)(const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
-        const auto* from = at(x, row * dim, Bf16{});
+PHIFORGE_EXPORT void KERNEL(round_rows)(const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t narrow,
+                                        int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
+        const auto* from = at(x, row * dim, of);
         float* wide = static_cast<float*>(phiforge_scratch((dim + WIDTH) * 4));
         for (int64_t i = 0; i < dim; i += WIDTH) store(wide + i, read(from + i, dim - i));
         int32_t total;
@@ -53,14 +54,15 @@ PHIFORGE_EXPORT void KERNEL(round_rows)(const void* x, int64_t rows, int64_t dim
 }
 
 // The same, a scale for each column.
-PHIFORGE_EXPORT void KERNEL(round_columns)(const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads) {
-    by_rows(threads, (dim + BAND - 1) / BAND, rows * BAND, [=](int64_t band) {
+PHIFORGE_EXPORT void KERNEL(round_columns)(const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t narrow,
+                                           int64_t threads) {
+    by_rows_of(narrow, threads, (dim + BAND - 1) / BAND, rows * BAND, [=](int64_t band, auto of) {
         const int64_t first = band * BAND, left = dim - first < BAND ? dim - first : BAND;
         vi most[BAND / WIDTH] = {};
         vf factors[BAND / WIDTH];
         for (int64_t row = 0; row < rows; row++)
             for (int64_t i = 0; i < left; i += WIDTH) {
-                vi bits = (vi)read(at(x, row * dim + first + i, Bf16{}), left - i) & 0x7fffffff;
+                vi bits = (vi)read(at(x, row * dim + first + i, of), left - i) & 0x7fffffff;
                 most[i / WIDTH] = bits > most[i / WIDTH] ? bits : most[i / WIDTH];
             }
         for (int64_t i = 0; i < left; i++) {
@@ -72,7 +74,7 @@ PHIFORGE_EXPORT void KERNEL(round_columns)(const void* x, int64_t rows, int64_t 
         for (int64_t row = 0; row < rows; row++)
             for (int64_t i = 0; i < left; i += WIDTH) {
                 int8_t some[WIDTH], *to = q + row * dim + first + i;
-                vf scaled = read(at(x, row * dim + first + i, Bf16{}), left - i) * factors[i / WIDTH];
+                vf scaled = read(at(x, row * dim + first + i, of), left - i) * factors[i / WIDTH];
                 store_narrow(left - i < WIDTH ? some : to, (vi)(scaled + splat(0x1.8p23f)) - 0x4b400000);
                 for (int64_t j = i; left - i < WIDTH && j < left; j++) to[j - i] = some[j - i];
             }
@@ -81,10 +83,10 @@ PHIFORGE_EXPORT void KERNEL(round_columns)(const void* x, int64_t rows, int64_t 
 
 // out += product * row_scale * column_scale, or = if `fresh`.
 PHIFORGE_EXPORT void KERNEL(add_scaled)(const int32_t* product, int64_t rows, int64_t dim, const float* row_scales,
-                                        const float* column_scales, void* out, int64_t fresh, int64_t threads) {
-    by_rows(threads, rows, dim, [=](int64_t row) {
+                                        const float* column_scales, void* out, int64_t fresh, int64_t narrow, int64_t threads) {
+    by_rows_of(narrow, threads, rows, dim, [=](int64_t row, auto of) {
         const int32_t* p = product + row * dim;
-        auto* o = at(out, row * dim, Bf16{});
+        auto* o = at(out, row * dim, of);
         vf scale = splat(row_scales[row]);
         int64_t i = 0;
         for (; i + WIDTH <= dim; i += WIDTH) {

@@ -17,10 +17,11 @@ struct PackedCall {
 };
 
 #define PHIFORGE_TRAINING_KERNELS(K)                                                                                       \
-    K(round_rows, (const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads))                   \
-    K(round_columns, (const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t threads))                \
+    K(round_rows, (const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t narrow, int64_t threads))   \
+    K(round_columns, (const void* x, int64_t rows, int64_t dim, int8_t* q, float* scales, int64_t narrow,                  \
+                      int64_t threads))                                                                                    \
     K(add_scaled, (const int32_t* product, int64_t rows, int64_t dim, const float* row_scales, const float* column_scales, \
-                   void* out, int64_t fresh, int64_t threads))                                                             \
+                   void* out, int64_t fresh, int64_t narrow, int64_t threads))                                             \
     K(gate, (const void* x, int64_t rows, int64_t dim, void* out, int64_t narrow, int64_t threads))                        \
     K(gate_slope, (const void* x, const void* slope, int64_t rows, int64_t dim, void* of_x, void* gated,                   \
                    int64_t narrow, int64_t threads))                                                                       \
