@@ -110,10 +110,8 @@ def main() -> None:
     save("steps.jsonl", (row for each in steps if (row := again(each))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
-    easy, hard = (
-        made(out / "practice", SUMS, PRACTICE, level=1),
-        made(out / "hard", HARD, 2 * PRACTICE, level=1, seed=2),
-    )
+    easy = made(out / "practice", SUMS, PRACTICE, level=1)
+    hard = made(out / "hard", HARD, 2 * PRACTICE, level=1, seed=2)
     practice = save("practice.jsonl", (row for row in itertools.chain(easy, hard) if not unseen(row)))
     test = (row.problem for row in made(out / "practice-test", SUMS, 2 * PRACTICE, level=1, seed=1) if unseen(row))
     of_each = itertools.groupby(test, lambda problem: problem.id.split("/")[0])

@@ -1,4 +1,7 @@
-"""How the stories of `words.stories` begin: sixteen ways."""
+"""How the stories of `words.stories` begin: sixteen ways, from what people make and have to what they buy, earn and need.
+
+Each tells its facts, reckons what they come to, and says what could be asked at once.
+"""
 
 from __future__ import annotations
 
@@ -112,8 +115,7 @@ def _rate(story: Story) -> Opening:
     draw, trade, who = story.draw, story.draw.pick(_TRADES), people(story.draw, 1)[0]
     n, hours, days = draw.between(2, 12), draw.between(2, 8), draw.between(2, 6)
     value, place = n, story.turn("is", n)
-    by_hour = draw.chance(0.6)
-    if by_hour:
+    if draw.chance(0.6):
         value, place = story.then(f"{n}*{hours}", "A day:", "times", place, hours)
         story.tell(f"{who} {plural(trade.base)} {n} {trade.things} an hour, {story.number(hours)} hours a day.", f"every hour {who} {plural(trade.base)} {story.number(n)} {trade.things}, and {who.they} works {story.number(hours)} hours each day.")  # fmt: skip
     else:
@@ -136,8 +138,7 @@ def _boxes(story: Story) -> Opening:
     """Boxes with so many in each, and loose ones."""
     draw, trade, who = story.draw, story.draw.pick(_TRADES), people(story.draw, 1)[0]
     boxes, rows, each, loose = draw.between(2, 9), draw.between(2, 5), draw.between(4, 12), draw.between(2, 20)
-    place = story.turn("is", each)
-    value = each
+    value, place = each, story.turn("is", each)
     if draw.chance(0.4):
         value, place = story.then(f"{rows}*{each}", f"In each {trade.box}:", "times", place, rows)
         story.tell(f"{who} has {story.number(boxes)} {plural(trade.box)}, and in each there are {story.number(rows)} layers of {each} {trade.things}.", f"each of {who}'s {boxes} {plural(trade.box)} holds {rows} layers with {each} {trade.things} in a layer.")  # fmt: skip
@@ -193,10 +194,9 @@ def _bill(story: Story) -> Opening:
     goods = draw.sample(_GOODS, 2)
     price, k = draw.between(2, 20), draw.between(2, 3)
     a, b = draw.between(2, 8), draw.between(2, 8)
-    first, second = story.turn("is", price), -1
-    way = draw.between(0, 2)
+    first, way = story.turn("is", price), draw.between(0, 2)
     if way == 0:
-        other, words = draw.between(2, 25), ""
+        other = draw.between(2, 25)
         second = story.turn("is", other)
         words = f"{who} bought {story.number(a)} {_s(goods[0])} for {story.money(price)} each and {story.number(b)} {_s(goods[1])} for {story.money(other)} each."
     else:
