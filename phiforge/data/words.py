@@ -40,6 +40,7 @@ _AS_CONSONANT = re.compile(r"(?:eu|one\b|once\b|uku|uni[^nm]|us[ae]|ut[ei])", re
 _SILENT = re.compile(r"(?:heir|honest|honou?r|hour)", re.I)
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times"}
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 PEOPLE = tuple(Person(name, "she", "her", "her") for name in _SHE.split()) + tuple(

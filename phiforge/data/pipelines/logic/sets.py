@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.words import PEOPLE, count, listed, people
+from phiforge.data.words import PEOPLE, TIMES, count, listed, people
 
 
 class Group(NamedTuple):
@@ -228,11 +228,10 @@ def _hidden(draw: Draw, level: int) -> Draft:
     whole = both + only_a + only_b + none
     asked = draw.pick(("both", "a", "b"))
     answer = {"both": both, "a": both + only_a, "b": both + only_b}[asked]
-    words = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
     question = (
-        f"There are {whole} {group.all} {group.where}. {none} {not_a} and {not_b}. {words[k].capitalize()} as many {a} but {not_b} as {a} and {b}, and {words[m]} as many {b} but {not_a} as {a} and {b}. "
+        f"There are {whole} {group.all} {group.where}. {none} {not_a} and {not_b}. {TIMES[k].capitalize()} as many {a} but {not_b} as {a} and {b}, and {TIMES[m]} as many {b} but {not_a} as {a} and {b}. "
         if none
-        else f"Each of the {whole} {group.all} {group.where} is counted here, for at least one of two things is true of each: they {a}, or they {b}, or both. {words[k].capitalize()} as many {a} but {not_b} as {a} and {b}, and {words[m]} as many {b} but {not_a} as {a} and {b}. "
+        else f"Each of the {whole} {group.all} {group.where} is counted here, for at least one of two things is true of each: they {a}, or they {b}, or both. {TIMES[k].capitalize()} as many {a} but {not_b} as {a} and {b}, and {TIMES[m]} as many {b} but {not_a} as {a} and {b}. "
     ) + {"both": f"How many {a} and {b}?", "a": f"How many {a} in all?", "b": f"How many {b} in all?"}[asked]  # fmt: skip
     steps = [
         Step(f"With x for the overlap, x + {k}x + {m}x = {1 + k + m}x.", "Call the overlap x."),

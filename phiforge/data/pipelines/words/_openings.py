@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from phiforge.data.pipelines.words._story import PARTS, TIMES, Have, Story
+from phiforge.data.pipelines.words._story import MANY, PARTS, Have, Story
 from phiforge.data.words import WEEKDAYS, Person, article, count, listed, people, plural
 
 _COLOURS = ("red", "blue", "green", "yellow", "white", "black", "orange", "purple", "small", "large", "old", "new")
@@ -202,7 +202,7 @@ def _bill(story: Story) -> Opening:
     else:
         other = story.reckon(f"{price}*{k}" if way == 1 else f"{price}+{k}", f"A {goods[1]}:")
         second = story.turn("part", first, *((k, 1, 0) if way == 1 else (1, 1, k)))
-        dearer = f"{draw.pick(TIMES[k])} as much" if way == 1 else f"{story.money(k)} more"
+        dearer = f"{draw.pick(MANY[k])} as much" if way == 1 else f"{story.money(k)} more"
         words = f"a {goods[0]} costs {story.money(price)}, and a {goods[1]} costs {dearer}{' as' if way == 1 else ' than'} a {goods[0]}. {who} bought {story.number(a)} {_s(goods[0])} and {story.number(b)} {_s(goods[1])}."
     story.tell(words)
     one, place = story.then(f"{a}*{price}", f"The {_s(goods[0])}:", "times", first, a)
@@ -291,7 +291,7 @@ def _lasts(story: Story) -> Opening:
     draw, (eater, unit, of), who = story.draw, story.draw.pick(_EATERS), people(story.draw, 1)[0]
     n, k, days = draw.between(2, 9), draw.between(2, 4), draw.between(3, 30)
     name = eater.split(" ", 1)[1]
-    story.tell(f"{who} has {eater} that uses up {count(n, unit)} of {of} every morning and {draw.pick(TIMES[k])} as much every evening.", f"in the morning, {who}'s {name} needs {count(n, unit)} of {of}, and in the evening {draw.pick(TIMES[k])} as much.")  # fmt: skip
+    story.tell(f"{who} has {eater} that uses up {count(n, unit)} of {of} every morning and {draw.pick(MANY[k])} as much every evening.", f"in the morning, {who}'s {name} needs {count(n, unit)} of {of}, and in the evening {draw.pick(MANY[k])} as much.")  # fmt: skip
     first = story.turn("is", n)
     evening = story.reckon(f"{n}*{k}", "In the evening:")
     a_day, place = story.then(f"{n}+{evening}", "A day:", "part", first, k + 1, 1, 0)
@@ -320,7 +320,7 @@ def _field(story: Story) -> Opening:
     plus = draw.between(2, 12)
     if draw.chance(0.4):
         length, long = story.then(f"{width}*{k}", "The length:", "part", short, k, 1, 0)
-        story.tell(f"{who}'s {where} is {width} metres wide and {draw.pick(TIMES[k])} as long.")
+        story.tell(f"{who}'s {where} is {width} metres wide and {draw.pick(MANY[k])} as long.")
     elif draw.chance(0.5):
         length, long = story.then(f"{width}+{plus}", "The length:", "part", short, 1, 1, plus)
         story.tell(f"{who}'s {where} is {width} metres wide. It is {plus} metres longer than it is wide.")

@@ -9,7 +9,7 @@ from phiforge.data.draft import Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipelines.words._annotated import evaluate
 from phiforge.data.rows import Unfit
-from phiforge.data.words import NUMBERS, WEEKDAYS, Person, article
+from phiforge.data.words import NUMBERS, TIMES, WEEKDAYS, Person, article
 
 
 class Currency(NamedTuple):
@@ -208,12 +208,7 @@ def known(draw: Draw, facts: str, extra: list[Aside]) -> str:
 
 MOST = 5000  # of anything
 _SIGNS = str.maketrans({"*": " × ", "/": " ÷ ", "+": " + ", "-": " − "})
-TIMES = {
-    2: ("twice", "2 times"),
-    3: ("three times", "3 times"),
-    4: ("four times", "4 times"),
-    5: ("five times", "5 times"),
-}
+MANY = {k: (said, f"{k} times") for k, said in TIMES.items()}
 PARTS = {
     2: ("half", "half", "1/2"),
     3: ("a third", "one third", "1/3"),
@@ -298,7 +293,7 @@ class Story:
         kind = draw.pick(("times", "part", "part", "more", "fewer", "percent", "times and more"))
         if kind == "times":
             value, turn = self.reckon(f"{n}*{k}"), (k, 1, 0)
-            words = f"{draw.pick(TIMES[k])} as many{things} as {than}"
+            words = f"{draw.pick(MANY[k])} as many{things} as {than}"
         elif kind == "part":
             value, turn = self.reckon(f"{n}/{k}"), (1, k, 0)
             words = f"{draw.pick(PARTS[k])} as many{things} as {than}"
@@ -308,7 +303,7 @@ class Story:
             words, turn = f"{percent}% {more}{things} than {than}", (100 + int(f"{sign}{percent}"), 100, 0)
         elif kind == "times and more":
             value = self.reckon(f"{self.reckon(f'{n}*{k}')}+{plus}")
-            words, turn = f"{plus} more than {draw.pick(TIMES[k])} as many{things} as {than}", (k, 1, plus)
+            words, turn = f"{plus} more than {draw.pick(MANY[k])} as many{things} as {than}", (k, 1, plus)
         else:
             sign = 1 if kind == "more" else -1
             value = self.reckon(f"{n}{'+' if sign > 0 else '-'}{plus}")

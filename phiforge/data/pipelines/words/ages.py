@@ -11,9 +11,8 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import asides, known, told
-from phiforge.data.words import Person, count, people
+from phiforge.data.words import TIMES, Person, count, people
 
-_TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times"}
 _PAIRS = ("friends", "neighbours", "cousins", "members of the same choir", "colleagues", "two of the guests", "players of one team", "regulars of the same café", "passengers on the same train", "fellow gardeners", "from the same village", "in the same drawing class")  # fmt: skip
 _OTHERS = (
     "a tortoise",
@@ -139,7 +138,7 @@ def _times(draw: Draw, level: int) -> Draft:
     extra = asides(draw, level, one, "at")
     elder = draw.chance(0.4)
     who, age = (one, k * young) if elder else (two, young)
-    facts = [*_opening(draw, one, two), f"{one} is {_TIMES[k]} as old as {two}.", draw.pick((f"Their ages add up to {known_number}.", f"Together they are {known_number}.")) if by_sum else draw.pick((f"The difference between their ages is {known_number}.", f"{two} was born {known_number} years after {one}."))]  # fmt: skip
+    facts = [*_opening(draw, one, two), f"{one} is {TIMES[k]} as old as {two}.", draw.pick((f"Their ages add up to {known_number}.", f"Together they are {known_number}.")) if by_sum else draw.pick((f"The difference between their ages is {known_number}.", f"{two} was born {known_number} years after {one}."))]  # fmt: skip
     parts = k + 1 if by_sum else k - 1
     steps = [
         Step(
@@ -158,7 +157,7 @@ def _times(draw: Draw, level: int) -> Draft:
         template=f"times {k} {by_sum} {elder} {facts[0].split()[-1] if len(facts) > 2 else ''}",
         steps=steps,
         says=f"{who} is {age} years old.",
-        given=known(draw, f"{one} is {_TIMES[k]} as old as {two}; the {'sum' if by_sum else 'difference'} is {known_number}.", extra),
+        given=known(draw, f"{one} is {TIMES[k]} as old as {two}; the {'sum' if by_sum else 'difference'} is {known_number}.", extra),
         check=f"{k} × {young} = {k * young}, and {k * young} {'+' if by_sum else '−'} {young} = {known_number}.",
     )  # fmt: skip
 
@@ -186,12 +185,12 @@ def _when(draw: Draw, level: int) -> Draft:
         ),
     ]
     question = (
-        f"How many years ago was {one} {_TIMES[k]} as old as {two}?"
+        f"How many years ago was {one} {TIMES[k]} as old as {two}?"
         if past
         else draw.pick(
             (
-                f"In how many years will {one} be {_TIMES[k]} as old as {two}?",
-                f"After how many years is {one} {_TIMES[k]} {two}'s age?",
+                f"In how many years will {one} be {TIMES[k]} as old as {two}?",
+                f"After how many years is {one} {TIMES[k]} {two}'s age?",
             )
         )
     )
@@ -202,7 +201,7 @@ def _when(draw: Draw, level: int) -> Draft:
         template=f"when {k} {past} {facts[0].split()[-1] if len(facts) > 1 else ''}",
         steps=[
             Step(f"{old} − {young} = {gap}.", "The difference between the ages never changes."),
-            Step(f"Then {gap} is {'as much as' if k == 2 else f'{k - 1} times'} {two}'s age, which is therefore {gap}{f' ÷ {k - 1} = {then}' if k > 2 else ''}.", f"When {one} is {_TIMES[k]} as old, the difference is {k - 1} {'time' if k == 2 else 'times'} {two}'s age.", Slip(f"{gap} ÷ {k} is {two}'s age then.", f"{one} has {k} parts and {two} one, so the difference is {k - 1}.")),
+            Step(f"Then {gap} is {'as much as' if k == 2 else f'{k - 1} times'} {two}'s age, which is therefore {gap}{f' ÷ {k - 1} = {then}' if k > 2 else ''}.", f"When {one} is {TIMES[k]} as old, the difference is {k - 1} {'time' if k == 2 else 'times'} {two}'s age.", Slip(f"{gap} ÷ {k} is {two}'s age then.", f"{one} has {k} parts and {two} one, so the difference is {k - 1}.")),
             Step(f"{max(then, young)} − {min(then, young)} = {years}.", f"{two} is {young} now."),
         ],
         says=f"That {'was' if past else 'will be'} {count(years, 'year')} {'ago' if past else 'from now'}.",
@@ -224,14 +223,14 @@ def _shift(draw: Draw, level: int) -> Draft:
     ahead = years - ago
     extra = asides(draw, level, one, "at")
     first = (
-        f"{count(ago, 'year').capitalize()} ago, {one} was {_TIMES[k]} as old as {two}."
+        f"{count(ago, 'year').capitalize()} ago, {one} was {TIMES[k]} as old as {two}."
         if ago
-        else f"{one} is {_TIMES[k]} as old as {two} now."
+        else f"{one} is {TIMES[k]} as old as {two} now."
     )
     second = (
-        f"In {count(ahead, 'year')}, {one} will be only {_TIMES[m]} as old."
+        f"In {count(ahead, 'year')}, {one} will be only {TIMES[m]} as old."
         if ahead
-        else f"Today {one} is only {_TIMES[m]} as old."
+        else f"Today {one} is only {TIMES[m]} as old."
     )
     elder = draw.chance(0.5)
     who, age = (one, old + ago) if elder else (two, young + ago)
@@ -260,7 +259,7 @@ def _three(draw: Draw, level: int) -> Draft:
     total = a + b + c
     who, age = draw.pick(((one, a), (two, b), (three, c)))
     extra = asides(draw, level, one, "at")
-    facts = draw.shuffled([f"{two} is {gap} years older than {one}.", f"{three} is {_TIMES[k]} as old as {one}."])
+    facts = draw.shuffled([f"{two} is {gap} years older than {one}.", f"{three} is {TIMES[k]} as old as {one}."])
     facts.append(
         draw.pick(
             (

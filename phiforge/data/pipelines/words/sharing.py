@@ -12,7 +12,7 @@ from phiforge.data.draft import Draft, Slip, Step
 from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
 from phiforge.data.pipelines.words._story import asides, known, told
-from phiforge.data.words import counted_down, listed, people
+from phiforge.data.words import TIMES, counted_down, listed, people
 
 _THINGS = (
     "marbles",
@@ -40,7 +40,6 @@ _THINGS = (
     "postcards",
     "crayons",
 )
-_TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 _FRACTIONS = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth"}
 _RECEIVERS = (
     "a neighbour",
@@ -191,7 +190,7 @@ def _times(draw: Draw, level: int) -> Draft:
     total, elder = more + less, draw.chance(0.5)
     extra = asides(draw, level, one, "m")
     facts = [
-        f"{one} has {f'{plus} more than ' if plus else ''}{_TIMES[k]} as many {things} as {two}.",
+        f"{one} has {f'{plus} more than ' if plus else ''}{TIMES[k]} as many {things} as {two}.",
         draw.pick((f"Together they have {total}.", f"In all it is {total}.")),
     ]
     who, answer = (one, more) if elder else (two, less)
@@ -373,7 +372,7 @@ def _three(draw: Draw, level: int) -> Draft:
     extra = asides(draw, level, who[0], "m")
     facts = [
         f"{listed([str(w) for w in who])} {draw.pick(('pool', 'count', 'put together', 'compare'))} their {things}.",
-        *draw.shuffled([f"{who[1]} has {_TIMES[k]} as many as {who[0]}.", f"{who[2]} has {plus} more than {who[0]}."]),
+        *draw.shuffled([f"{who[1]} has {TIMES[k]} as many as {who[0]}.", f"{who[2]} has {plus} more than {who[0]}."]),
         draw.pick((f"All in all there are {total}.", f"The three have {total} in all.")),
     ]
     steps = [
