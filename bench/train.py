@@ -2,7 +2,7 @@
 
     python bench/train.py --trl PYTHON            packed SFT at 512 and 1,024 tokens, and GRPO; medians of 3 rounds
     python bench/train.py --trl PYTHON --quick    a single short round of SFT
-    python bench/train.py --trl PYTHON --search   every one of TRL's settings once, to see which is its best here
+    python bench/train.py --trl PYTHON --search   every one of TRL's settings once, and which of them fail, to see its best here
     python bench/train.py --json                  a row a line: what, unit, ours, peer, peer_value, ratio, bar, ok
 
 PYTHON is an interpreter that has TRL, in an environment of its own (`pip install trl torch`). The model is the default one.
@@ -102,7 +102,11 @@ class Bench:
         if found["seconds"]:
             figures["speed"] = sum(found["tokens"]) / sum(found["seconds"])
         told = {key: round(value, 1) for key, value in figures.items()}
-        print(f"  {who} {task} {settings}: {told} {found['versions']}", file=sys.stderr, flush=True)
+        print(
+            f"  {who} {task} {request.get('length', '')} {settings}: {told} {found['versions']}",
+            file=sys.stderr,
+            flush=True,
+        )
         return figures
 
     def compare(self, what: str, task: str, request: dict[str, Any], ours: Settings, theirs: Settings) -> None:
@@ -141,14 +145,17 @@ class Bench:
         return {"prompts": texts, "ids": ids, "group": GROUP, "longest": LONGEST, "steps": self.steps}
 
 
-def search(bench: Bench) -> None:
+def search(bench: Bench, only: list[str]) -> None:
     lower = LOWER if bench.bf16 else []
-    for length in (512, 1024):
-        print(f"SFT at {length}", file=sys.stderr)
-        for each in SFT_SEARCH + lower:
-            bench.measure("trl", "sft", bench.supervised(length), SFT_BEST | each)
-    for each in GRPO_SEARCH + lower:
-        bench.measure("trl", "grpo", bench.rewarded(), GRPO_BEST | each)
+    tried = [("sft", bench.supervised(n), SFT_BEST | each) for n in (512, 1024) for each in SFT_SEARCH + lower]
+    bench.steps = 2
+    tried += [("grpo", bench.rewarded(), GRPO_BEST | each) for each in GRPO_SEARCH + lower]
+    for task, request, settings in tried:
+        if task in only:
+            try:
+                bench.measure("trl", task, request, settings)
+            except SystemExit as failed:
+                print(f"  {failed}", file=sys.stderr)
 
 
 def main() -> int:
@@ -163,7 +170,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-train-") as folder:
         bench = Bench(args.trl, Path(folder), 1 if args.quick else args.rounds, 2 if args.quick else 4)
         if args.search:
-            search(bench)
+            search(bench, args.only)
             return 0
         if "sft" in args.only:
             ours = OURS_SFT | {"recompute": bench.bf16}  # in bf16 there is speed to spare for less memory

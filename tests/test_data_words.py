@@ -12,9 +12,10 @@ import pytest
 from phiforge.data import pipeline as registry
 from phiforge.data import seeds
 from phiforge.data.curate import duplicates
+from phiforge.data.draw import Draw
 from phiforge.data.pipeline import Solver
-from phiforge.data.pipelines.words import stories
-from phiforge.data.pipelines.words._annotated import read
+from phiforge.data.pipelines.words import backward, stories
+from phiforge.data.pipelines.words._annotated import evaluate, read
 from phiforge.data.pipelines.words.steps import completed
 from phiforge.data.rows import Options, Unfit, make_row, question
 from phiforge.data.seeds import Seed
@@ -143,6 +144,68 @@ def test_rewrites_of_gsm8k_hold() -> None:
     originals = {seed.text for seed in given}
     assert not originals & {question(row.problem) for row in made}
     assert len({row.problem.metadata["varied from"] for row in made}) > 80
+
+
+# --- the same asked backwards ---------------------------------------------------------------------------------------------
+
+
+def test_a_number_of_the_story_is_found_from_its_answer() -> None:
+    sought = Counter[int]()
+    for row in rows(150, "words.backward", [Seed(id="pens", text=PENS, answer=SOLVED)]):
+        asked = question(row.problem)
+        story = re.search(
+            r"has (\S+) boxes with (\S+) pens each. She gives (\S+) pens away. How many pens are left\?", asked
+        )
+        told = re.search(r"(?:answer (?:to (?:this|the following) )?|It )is (\d+)", asked)
+        assert story
+        assert told, asked
+        (place,) = (i for i, number in enumerate(story.groups()) if not number.isdigit())
+        sought[place] += 1
+        boxes, each, away = (int(n if n.isdigit() else row.problem.answer) for n in story.groups())
+        left, pens = int(told.group(1)), boxes * each
+        assert left == pens - away
+        assert row.problem.metadata["annotated"].splitlines() == [
+            *(
+                [f"<<{boxes}*{each}={pens}>>", f"<<{pens}-{left}={away}>>"]
+                if place == 2
+                else [f"<<{left}+{away}={pens}>>", f"<<{pens}/{(each, boxes)[place]}={(boxes, each)[place]}>>"]
+            ),
+            f"#### {row.problem.answer}",
+        ]
+    assert set(sought) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        (
+            "Ana puts 14 pens and 22 more into boxes of 9.",
+            "14+22=<<14+22=36>>36, 36/9=<<36/9=4>>4\n#### 4",
+            "divided by",
+        ),
+        ("Ana has 15 pens and as many pencils.", "15+15=<<15+15=30>>30\n#### 30", "used just once"),
+    ],
+)
+def test_what_cannot_be_asked_backwards_says_why(question: str, answer: str, reason: str) -> None:
+    seed = Seed(id="pens", text=question, answer=answer)
+    said = set[str]()
+    for i in range(40):
+        try:
+            backward.make(Draw(f"{i}"), 2, seed)
+        except Unfit as found:
+            said.add(str(found))
+    assert any(reason in each for each in said), said
+
+
+@pytest.mark.skipif(not GSM8K.exists(), reason="no GSM8K here")
+def test_gsm8k_asked_backwards_holds() -> None:
+    for row in rows(200, "words.backward", seeds.read(str(GSM8K), "question")[:400]):
+        *notes, last = row.problem.metadata["annotated"].splitlines()
+        assert last == f"#### {row.problem.answer}"
+        assert notes[-1].endswith(f"={row.problem.answer}>>")
+        for left, _, result in (note.strip("<>").partition("=") for note in notes):
+            exact = re.sub(r"[\d.]+", lambda number: f"({Fraction(number.group())})", left)
+            assert evaluate(exact, [], []) == Fraction(result), notes
 
 
 # --- stories of several steps ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,23 @@ def test_an_adapter_is_learnt_and_the_network_stays(
     assert not torch.allclose(attached, plain, atol=1e-3)
 
 
+def test_prompts_are_learnt_as_far_as_asked_for(
+    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    firsts, befores = list[float](), list[float]()
+    for prompt in (0.0, 0.5, 1.0):
+        file = recipe(prompt=prompt, epochs=1, batch=2048, micro=2048)  # one step, of all rows
+        assert main(["train", str(file), "--json"]) == 0
+        (result,) = msgspec.json.decode(capsys.readouterr().out)
+        (step,) = (tmp_path / "out/1-sft/metrics.jsonl").read_bytes().splitlines()
+        firsts.append(msgspec.json.decode(step)["loss"])
+        befores.append(result["before"]["held_out"])
+        shutil.rmtree(tmp_path / "out")
+    assert befores[0] == befores[1] == befores[2]  # what is kept aside is measured on its answers
+    assert firsts[0] != pytest.approx(firsts[2], rel=1e-4)
+    assert min(firsts[::2]) < firsts[1] < max(firsts[::2])
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -145,6 +163,7 @@ def test_an_adapter_is_learnt_and_the_network_stays(
         ({"learning_rate": 3}, "unknown field `learning_rate`"),
         ({"epochs": 0}, "Expected `float` > 0.0 - at `$.stage[0].epochs`"),
         ({"held_out": 1}, "< 1.0 - at `$.stage[0].held_out`"),
+        ({"prompt": 1.5}, "Expected `float` <= 1.0 - at `$.stage[0].prompt`"),
         ({"optimizer": {"lr": -1e-3}}, "Expected `float` > 0.0 - at `$.stage[0].optimizer.lr`"),
         ({"optimizer": {"warmup": 2.0}}, "Expected `float` <= 1.0 - at `$.stage[0].optimizer.warmup`"),
         ({"lora": {"rank": 0}}, "Expected `int` >= 1 - at `$.stage[0].lora.rank`"),

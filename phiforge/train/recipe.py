@@ -184,7 +184,11 @@ class Midtrain(Reading, tag="midtrain", frozen=True, forbid_unknown_fields=True,
 
 class Sft(Reading, tag="sft", frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Chats, of which the assistant's words are learnt; and texts (`.txt`), of which every token is, in pieces of `length`: some
-    of those keep a model from unlearning what it reads well."""
+    of those keep a model from unlearning what it reads well. A prompt's tokens count `prompt` each, where an answer's count 1:
+    where answers are short and problems few, that holds back learning them by heart (Shi et al. 2024, "Instruction Tuning With
+    Loss Over Instructions"). What `held_out` measures is the answers all the same."""
+
+    prompt: Share = 0.0
 
 
 class Distil(Reading, tag="distil", frozen=True, forbid_unknown_fields=True, kw_only=True):

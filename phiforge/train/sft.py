@@ -22,6 +22,11 @@ def document(format: ChatFormat, example: Example) -> Document:
     return Document(rendered.ids, [float(each) for each in rendered.mask])
 
 
+def with_prompt(document: Document, weight: float) -> Document:
+    """The same with tokens that are not learnt counting so much."""
+    return document._replace(weights=[each or weight for each in document.weights])
+
+
 def language_loss(model: Phi3, batch: Batch, z: float = 0.0) -> tuple[Tensor, dict[str, float]]:
     """The summed cross-entropy of a batch's weighted tokens."""
     return cross_entropy(hidden(model, batch), model.lm_head.weight, batch.labels, batch.weights, z), {}

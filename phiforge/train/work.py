@@ -129,7 +129,8 @@ class Works:
                 pieces = list(stream(pretrain.read(self._place(name), self.tokenizer), stage.length))
                 learnt[name], aside = _apart(pieces, stage.held_out)
             else:
-                learnt[name], aside, too_long = self._chats(stage, self.rows(name))
+                chats, aside, too_long = self._chats(stage, self.rows(name))
+                learnt[name] = [sft.with_prompt(each, stage.prompt) for each in chats]
                 about["too_long"] += too_long
             kept += aside
         documents = [each for name in stage.sources for each in learnt[name]]

@@ -3,7 +3,7 @@
     <out>/dev.jsonl          GSM8K's training problems that nothing below is made from: one of 15, told by a hash of the question
     <out>/gsm8k.jsonl        the others, with their calculator notes as thoughts
     <out>/varied.jsonl       the same with other numbers and names, computed anew
-    <out>/steps.jsonl        sentences of their solutions to be completed, and problems of which the first steps are told
+    <out>/backward.jsonl     the same asked backwards: from the answer to one of the numbers
     <out>/stories.jsonl      stories of several steps, as GSM8K's are
     <out>/calculator.jsonl   gsm8k.jsonl and one in four of the stories once more, a calculator offered: a call for each note
     <out>/practice.jsonl     word, arithmetic, logic and calendar problems of the data factory
@@ -55,7 +55,7 @@ from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, STEPS, STORIES = 20_000, 12_000, 6_000  # rows
+VARIED, BACKWARD, STORIES = 20_000, 12_000, 6_000  # rows
 PRACTICE, CALLS, FUNCTIONS = 400, 1_500, 8_000  # rows of each pipeline
 PHRASINGS = 8  # of a pipeline's templates, one of so many is kept for the test
 TESTED = 40  # problems of each pipeline
@@ -106,8 +106,8 @@ def main() -> None:
     annotated = {"seeds": str(out / "seeds.jsonl"), "column": "question"}
     varied = made(out / "varied", ["words.varied"], VARIED, level=2, **annotated)
     renumbered = save("varied.jsonl", (row for each in varied if (row := again(each))))
-    steps = made(out / "steps", ["words.steps"], STEPS, level=2, **annotated)
-    save("steps.jsonl", (row for each in steps if (row := again(each))))
+    backward = made(out / "backward", ["words.backward"], BACKWARD, level=2, **annotated)
+    save("backward.jsonl", (row for each in backward if (row := again(each))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
     easy = made(out / "practice", SUMS, PRACTICE, level=1)
@@ -210,7 +210,7 @@ def boxed(row: Example) -> Example:
 
 
 def again(row: Example) -> Example | None:
-    """A row of words.varied, words.steps or words.stories with its notes as thoughts."""
+    """A row of words.varied, words.backward or words.stories with its notes as thoughts."""
     asked = row.problem
     seed = seeds.Seed(id=asked.id, text=asked.messages[-1].text, answer=asked.metadata["annotated"])
     found = worked(seed)
