@@ -1,6 +1,7 @@
 """Make the shipped adapter of what was trained: `python recipes/reasoning/ship.py recipes/reasoning/again.toml --stages 1`.
 
-Whatever the sittings and stages were, what ships is the difference of the layers to the base's, at one rank.
+Whatever the sittings and stages were, what ships is the difference of the layers to the base's, at one rank. `--average MODEL` takes
+the mean of the weights with those of another sitting.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from phiforge.lm.sources import open_source
 from phiforge.model import checkpoint
 from phiforge.model.lora import difference, spread
 from phiforge.model.peft import save_adapter
+from phiforge.model.phi3 import Phi3
 from phiforge.store.catalogue import BASE_MODEL, SHIPPED
 from phiforge.store.models import find
 from phiforge.train import run
@@ -29,14 +31,22 @@ def main() -> None:
     parser.add_argument("--stages", type=int, required=True, help="how many of its stages to take")
     parser.add_argument("--out", type=Path, default=SHIPPED / "phiforge-135m-reasoning")
     parser.add_argument("--rank", type=int, default=128)
+    parser.add_argument("--average", help="a model, as that of the sitting before")
     options = parser.parse_args()
     recipe = read_recipe(options.recipe)
-    made, source = run.network(recipe, options.stages), open_source(find(BASE_MODEL))
-    base = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
+    made, base = run.network(recipe, options.stages), network(BASE_MODEL)
+    if options.average:
+        for mine, other in zip(made.parameters(), network(options.average).parameters(), strict=True):
+            mine.data = (mine.data + other.data) / 2
     adapter = spread(difference(made, base, options.rank), torch.finfo(DTYPE).max)
     save_adapter(adapter, options.out, made.config, base=BASE_MODEL, dtype=DTYPE)
     (options.out / "chat_template.jinja").write_text(dialects.get("phiforge").jinja)
     print(f"{options.out}: {sum(file.stat().st_size for file in options.out.iterdir()) / 1e6:.1f} MB")
+
+
+def network(name: str) -> Phi3:
+    source = open_source(find(name))
+    return checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
 
 
 if __name__ == "__main__":
