@@ -1,7 +1,7 @@
 """Make the shipped adapter of what was trained: `python recipes/reasoning/ship.py recipes/reasoning/again.toml --stages 1`.
 
-Whatever the sittings and stages were, what ships is the difference of the layers to the base's, at one rank. `--average MODEL` takes
-the mean of the weights with those of another sitting.
+Whatever the sittings and stages were, what ships is the difference of the layers to the base's, at one rank. `--average MODEL`
+takes the mean of the weights with those of another sitting.
 """
 
 from __future__ import annotations
