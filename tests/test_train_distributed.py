@@ -211,7 +211,8 @@ data = ["problems"]
 steps = 4
 precision = "float32"
 reward = "{reward}"
-settings = {{prompts = 3, group = 4, longest = 12, beta = 0.01, tied_to = "start", tokens = 300}}
+micro = 300
+settings = {{prompts = 3, group = 4, longest = 12, beta = 0.01, tied_to = "start"}}
 optimizer = {{lr = 1e-3, schedule = "constant"}}
 
 [[stage]]
@@ -221,8 +222,9 @@ data = ["problems"]
 steps = 6
 precision = "float32"
 reward = "{reward}"
+micro = 300
 lora = {{rank = 4, dora = true}}
-settings = {{prompts = 3, group = 4, longest = 12, ahead = 2, passes = 2, staleness = 3, beta = 0.01, tokens = 300}}
+settings = {{prompts = 3, group = 4, longest = 12, ahead = 2, passes = 2, staleness = 3, beta = 0.01}}
 optimizer = {{lr = 1e-3, schedule = "constant"}}
 """
 TRAIN = ("-m", "phiforge.cli.main", "train")
