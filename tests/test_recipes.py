@@ -11,7 +11,7 @@ import torch
 from phiforge.cli.main import main
 from phiforge.model import checkpoint
 from phiforge.train import run as runs
-from phiforge.train.recipe import read_recipe
+from phiforge.train.recipe_file import read_recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 

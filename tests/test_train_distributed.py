@@ -43,6 +43,7 @@ CASES = (
     "untied lora muon",
     "tied lora dora",
     "tied bfloat16 recompute",
+    "tied bfloat16 narrow",
 )
 
 
@@ -56,6 +57,9 @@ def run(case: str, folder: Path, stop_after: int = 0) -> dict[str, Tensor]:
     a signal to its first process after so many steps, if any."""
     words = case.split()
     model = Phi3(CONFIGS[words[0]]).init_weights(torch.Generator().manual_seed(0))
+    if "narrow" in words:
+        for parameter in model.parameters():
+            parameter.data = parameter.data.bfloat16()
     adapter = None
     if "lora" in words:
         adapter = new_adapter(model.config, 4, generator=torch.Generator().manual_seed(1))

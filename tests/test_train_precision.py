@@ -1,4 +1,4 @@
-"""bf16 with fp32 masters, and layers that are computed twice: near fp32, or the same."""
+"""bf16 with fp32 masters or without, and layers that are computed twice: near fp32, or the same."""
 
 from __future__ import annotations
 
@@ -37,8 +37,19 @@ def stage(steps: int = 50) -> Stage[Any]:
     return replace(found, steps=steps)
 
 
-def run(folder: Path, steps: int = 50, *, adapter: bool = False, stop: int = 0, lr: float = 3e-3, **how: Any) -> Phi3:
+def run(
+    folder: Path,
+    steps: int = 50,
+    *,
+    adapter: bool = False,
+    stop: int = 0,
+    lr: float = 3e-3,
+    narrow: bool = False,
+    **how: Any,
+) -> Phi3:
     model = Phi3(CONFIG).init_weights(torch.Generator().manual_seed(0))
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16 if narrow else torch.float32)
     if adapter:
         attach(model, new_adapter(CONFIG, 4, generator=torch.Generator().manual_seed(1)))
 
@@ -152,9 +163,43 @@ def test_auto_takes_the_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         run(tmp_path / "other", precision="float8")
 
 
-def test_only_fp32_weights_are_trained(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"embed_tokens\.weight is to be trained, but not fp32"):
-        train(Phi3(CONFIG).init_weights().bfloat16(), stage(), Optimizer(), tmp_path)
+@pytest.mark.parametrize("adapter", [False, True])
+@pytest.mark.parametrize(
+    "mode", [pytest.param(mode, marks=[pytest.mark.slow] * ("recompute" in mode)) for mode in MODES]
+)
+def test_bf16_weights_stay_near_fp32_ones_and_go_on_where_they_were(tmp_path: Path, mode: str, adapter: bool) -> None:
+    how: dict[str, Any] = {"adapter": adapter, "lr": 3e-3 if adapter else 1e-3}
+    run(tmp_path / "fp32", **how, precision="float32")
+    whole = run(tmp_path / "whole", **how, **MODES[mode], narrow=True)
+    wide, narrow = losses(tmp_path / "fp32"), losses(tmp_path / "whole")
+    assert max(abs(a - b) for a, b in zip(wide, narrow, strict=True)) < 0.06
+    assert narrow[-1] < (0.99 if adapter else 0.1) * narrow[0]
+    for name, parameter in whole.named_parameters():
+        assert parameter.dtype is (torch.float32 if adapter and parameter.requires_grad else torch.bfloat16), name
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", **how, **MODES[mode], narrow=True, stop=7)
+    assert same(run(tmp_path / "parts", **how, **MODES[mode], narrow=True), whole)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+
+
+def test_bf16_weights_keep_some_of_small_steps(tmp_path: Path) -> None:
+    """A step of a size that rounding to the nearest would lose for nearly all."""
+    before = Phi3(CONFIG).init_weights(torch.Generator().manual_seed(0))
+    model = run(tmp_path, steps=3, lr=1e-6, narrow=True, precision="bfloat16")
+    moved = [(a - b.bfloat16()).abs() for a, b in zip(model.parameters(), before.parameters(), strict=True)]
+    share = sum(float((each > 0).sum()) for each in moved) / sum(each.numel() for each in moved)
+    assert 1e-3 < share < 0.2
+
+
+def test_weights_of_other_precisions_are_not_trained(tmp_path: Path) -> None:
+    model = Phi3(CONFIG).init_weights()
+    with pytest.raises(ValueError, match="weights of float16 are to be trained: all must be float32, or all bfloat16"):
+        train(model.half(), stage(), Optimizer(), tmp_path)
+    model.float().norm.bfloat16()
+    with pytest.raises(ValueError, match="weights of bfloat16, float32 are to be trained"):
+        train(model, stage(), Optimizer(), tmp_path)
+    with pytest.raises(ValueError, match="Muon moves weights of float32"):
+        train(model.bfloat16(), stage(), Optimizer(muon=True), tmp_path)
 
 
 NAN = (float("nan"), 4, r"step 4: the loss is nan and the gradient's norm nan")
@@ -221,12 +266,12 @@ def test_a_tied_weight_gets_the_gradients_of_both_its_places() -> None:
     """In a dtype that loses nothing they are autograd's own, of two micro-batches, though those of the embedding are sparse."""
     assert CONFIG.tied_embeddings
     model = Phi3(CONFIG).init_weights(torch.Generator().manual_seed(0))
-    lowered = measuring.Lowered(model, torch.float64)
+    recast = measuring.Recast(model, torch.float64)
     for tokens in (torch.tensor([3, 5, 3, 3]), torch.tensor([8, 3])):
         model(tokens[None]).square().sum().backward()
     expected = [weight.grad for weight in model.parameters()]
     model.zero_grad()
     for tokens in (torch.tensor([3, 5, 3, 3]), torch.tensor([8, 3])):
-        lowered.network(tokens[None]).square().sum().backward()
+        recast.network(tokens[None]).square().sum().backward()
     for weight, gradient in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(weight.grad, gradient, rtol=1e-4, atol=1e-4)

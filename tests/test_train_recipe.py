@@ -29,7 +29,7 @@ from phiforge.train import run as runs
 from phiforge.train import tokenizer as vocabulary
 from phiforge.train.loop import Step
 from phiforge.train.lora import attach, detach
-from phiforge.train.recipe import read_recipe
+from phiforge.train.recipe_file import read_recipe
 
 TEMPLATE = (
     "{% for m in messages %}<bos>{{ m.role }} {{ m.content }}<eos>{% endfor %}"
@@ -139,6 +139,27 @@ def test_an_adapter_is_learnt_and_the_network_stays(
     assert not torch.allclose(attached, plain, atol=1e-3)
 
 
+@pytest.mark.parametrize("lora", [None, {"rank": 4}])
+def test_weights_of_bf16_learn_the_same_in_less_memory(
+    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], lora: dict[str, int] | None
+) -> None:
+    fall, memory = dict[str, float](), dict[str, float]()
+    for weights in ("float32", "bfloat16"):
+        file = str(recipe(weights=weights, lora=lora))
+        assert main(["train", file, "--plan", "--gpus", "1", "--json"]) == 0
+        (planned,) = msgspec.json.decode(capsys.readouterr().out)
+        assert main(["train", file, "--json"]) == 0
+        (result,) = msgspec.json.decode(capsys.readouterr().out)
+        fall[weights] = result["before"]["held_out"] - result["after"]["held_out"]
+        memory[weights] = planned["memory"]
+        shutil.rmtree(tmp_path / "out")
+    assert fall["float32"] > 5  # from 11
+    assert fall["bfloat16"] == pytest.approx(fall["float32"], rel=0.1)
+    network = checkpoint.load(tmp_path / "base")
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    assert memory["float32"] - memory["bfloat16"] == (2 if lora else 8) * weights
+
+
 def test_prompts_are_learnt_as_far_as_asked_for(
     recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +181,11 @@ def test_prompts_are_learnt_as_far_as_asked_for(
     ("changes", "said"),
     [
         ({"kind": "sleep"}, "stage 1: kind = 'sleep': there are pretrain, midtrain, sft, distil, dpo, grpo"),
+        ({"weights": "fp8"}, "'fp8' - at `$.stage[0].weights`: there are bfloat16, float32"),
+        (
+            {"optimizer": {"schedule": "step"}},
+            "'step' - at `$.stage[0].optimizer.schedule`: there are constant, cosine, linear, wsd",
+        ),
         ({"learning_rate": 3}, "unknown field `learning_rate`"),
         ({"epochs": 0}, "Expected `float` > 0.0 - at `$.stage[0].epochs`"),
         ({"held_out": 1}, "< 1.0 - at `$.stage[0].held_out`"),
@@ -175,6 +201,10 @@ def test_prompts_are_learnt_as_far_as_asked_for(
         (
             {"data": [], "mix": {"rows": 1.0}, "tokens": 9},
             "epochs = 4.0 must be left out: `mix` has shares of `tokens`",
+        ),
+        (
+            {"weights": "bfloat16", "optimizer": {"muon": True}},
+            'weights = "bfloat16" must be "float32": Muon moves no others',
         ),
         (PAIRS | {"pairs": "judged"}, "stage 'dpo': judge = \"\" must be a model or an endpoint"),
         (PAIRS | {"pairs": "judged", "judge": "nobody"}, "stage 'dpo': "),

@@ -1,7 +1,7 @@
 """Phiforge's training loop, as a program: `python ours_train.py TASK REQUEST.json ANSWER.json`.
 
-The requests are those of trl_train.py, with `ids` beside the prompts' texts. The settings: `precision` of the
-products, `recompute`, `batch` of rows at a time (for sft), `tokens` of a micro-batch, `rollouts`, the sampler's number
+The requests are those of trl_train.py, with `ids` beside the prompts' texts. The settings: `weights`, their dtype; `precision` of
+the products; `recompute`; `batch` of rows at a time (for sft); `tokens` of a micro-batch, `rollouts`, the sampler's number
 format, and `lora`, the rank of an adapter on all linear layers, or 0 (for grpo).
 The task `loss` is the head's alone, forward and backward: `vocabulary` and `rows`.
 """
@@ -43,13 +43,17 @@ def supervised(request: dict[str, Any], folder: str) -> tuple[Phi3, Stage[Any]]:
         Document(ids, [0.0] * prompt + [1.0] * (len(ids) - prompt)) for ids, prompt in request["documents"]
     ]  # fmt: skip
     batch = request["settings"]["batch"]
-    model = checkpoint.load(request["model"], dtype=torch.float32).requires_grad_(True)
+    model = checkpoint.load(request["model"], dtype=getattr(torch, request["settings"]["weights"])).requires_grad_(
+        True
+    )
     return model, sft.stage(documents, tokens=batch * request["length"], accumulate=request["rows"] // batch, epochs=1)
 
 
 def by_reward(request: dict[str, Any], folder: str) -> tuple[Phi3, Stage[Any]]:
     """The texts of answers stand for themselves: nothing is verified, and the reward is the peer's."""
-    model = checkpoint.load(request["model"], dtype=torch.float32).requires_grad_(True)
+    model = checkpoint.load(request["model"], dtype=getattr(torch, request["settings"]["weights"])).requires_grad_(
+        True
+    )
     if rank := request["settings"]["lora"]:
         attach(model, new_adapter(model.config, rank, 2 * rank))
     prompts = [

@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     """Check the recipe, carry it out, and say what each stage came to."""
     from msgspec.structs import replace
 
-    from phiforge.train import recipe as recipes
+    from phiforge.train.recipe_file import read_recipe
 
-    recipe = recipes.read_recipe(args.recipe, here=not args.plan)
+    recipe = read_recipe(args.recipe, here=not args.plan)
     if args.out:
         recipe = replace(recipe, out=args.out)
     if args.plan:

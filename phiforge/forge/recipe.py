@@ -33,7 +33,8 @@ from phiforge.evals import task as tasks
 from phiforge.evals.run import Options
 from phiforge.files import whole
 from phiforge.lm.export import BITS
-from phiforge.train.recipe import Recipe, check, check_here
+from phiforge.train.recipe import Recipe
+from phiforge.train.recipe_file import check, check_here, decode
 
 
 class Eval(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,9 +100,9 @@ class Forge(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def read_forge(path: str | os.PathLike[str]) -> Forge:
     """Raises OSError for a missing file, ValueError naming the file and what is wrong in it."""
     try:
-        recipe = msgspec.toml.decode(Path(path).read_bytes(), type=Forge)
+        recipe = decode(Path(path).read_bytes(), Forge)
         check_forge(recipe)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return recipe
 

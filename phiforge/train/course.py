@@ -55,7 +55,7 @@ class Course:
         """Train stage `number`, or go on, measure before and after, and store the model."""
         recipe, stage = self.recipe, self.recipe.stage[number]
         folder = RunFolder(recipe.folder(number))
-        model = self.model(number)
+        model = self.model(number, getattr(torch, stage.weights))
         if isinstance(stage, Midtrain):
             model = _longer(model, stage)
         made = distributed.by_first(lambda: self.works.made(stage, model, folder.path / "made"))
@@ -104,31 +104,31 @@ class Course:
 
     # --- the model a stage starts from -------------------------------------------------------------------------------
 
-    def model(self, number: int) -> Phi3:
-        """The model after the stages before `number`, fp32: the last whole one, with the adapters learnt since."""
+    def model(self, number: int, dtype: torch.dtype = torch.float32) -> Phi3:
+        """The model after the stages before `number`: the last whole one, with the adapters learnt since."""
         adapters: list[Path] = []
         model = None
         for before in reversed(range(number)):
             folder = self.recipe.folder(before)
             if (folder / "model/config.json").exists():
-                model = checkpoint.load(folder / "model", dtype=torch.float32)
+                model = checkpoint.load(folder / "model", dtype=dtype)
                 break
             adapters.insert(0, folder / "adapter")
-        model = model or self._first()
+        model = model or self._first(dtype)
         for adapter in adapters:
             merge(model, load_adapter(adapter, model.config))
         return model
 
-    def _first(self) -> Phi3:
+    def _first(self, dtype: torch.dtype) -> Phi3:
         start = self.recipe.start
         if start.model:
             source = open_source(find(start.model))
-            return checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
+            return checkpoint.assemble(source.config, source.tensors, dtype=dtype)
         config = start.config(-(-self.tokenizer.vocab_size // 64) * 64)
         if start.layers:
             ids = {"bos_id": self.tokenizer.bos_id, "eos_ids": self.tokenizer.eos_ids, "pad_id": self.tokenizer.pad_id}
             config = replace(config, **ids)
-        return Phi3(config).init_weights(torch.Generator().manual_seed(self.recipe.seed))
+        return _in(dtype, Phi3(config).init_weights(torch.Generator().manual_seed(self.recipe.seed)))
 
     # --- before and after -------------------------------------------------------------------------------------------
 
@@ -169,9 +169,16 @@ def _kept(file: Path, make: Callable[[], Measured]) -> Measured:
 
 def _longer(model: Phi3, stage: Midtrain) -> Phi3:
     """The same weights in a network for a longer context."""
-    longer = Phi3(midtrain.extend(model.config, stage.context, stage.rope_theta))
+    longer = _in(model.norm.weight.dtype, Phi3(midtrain.extend(model.config, stage.context, stage.rope_theta)))
     longer.load_state_dict(model.state_dict())
     return longer
+
+
+def _in(dtype: torch.dtype, model: Phi3) -> Phi3:
+    """Convert its weights in place; the rotary angles stay fp32."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model
 
 
 def _make_trainable(model: Phi3) -> None:

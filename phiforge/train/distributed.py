@@ -114,6 +114,11 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def own(tensor: Tensor) -> Tensor:
+    """This process' part of a tensor, itself."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
 def part_of(full: Tensor, like: Tensor) -> Tensor:
     """This process' part of a whole tensor that all have, divided as `like` is."""
     if not isinstance(like, DTensor):

@@ -91,7 +91,7 @@ def train(
     save_seconds: float = SAVE_SECONDS,
     spike: float = SPIKE,
 ) -> Phi3:
-    """Train a network of fp32 weights in place, going on from what `folder` holds.
+    """Train a network of fp32 weights, or of bf16, in place, going on from what `folder` holds.
 
     `precision` is what the products are computed in: "auto" takes what the run began with, or else what is faster here; so
     does "int8" where int8 products aren't fast.

@@ -35,7 +35,7 @@ class Adapted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.base.rounded if isinstance(self.base, Switched) else self.base.weight
-        y = adapted(x, weight, self.a, (self.b * self.factor).to(x.dtype))
+        y = adapted(x, weight, self.a.to(x.dtype), (self.b * self.factor).to(x.dtype))
         gain = self.gain()
         return y if gain is None else y * gain.to(x.dtype)
 

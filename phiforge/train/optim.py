@@ -10,6 +10,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor, nn
 
+from phiforge.kernels import adamw
 from phiforge.train import distributed
 from phiforge.train.limits import BelowOne, NotNegative, Positive, Share
 
@@ -47,6 +48,32 @@ def share(settings: Optimizer, step: int, steps: int) -> float:
     if settings.schedule == "linear":
         return 1 - (1 - settings.floor) * done
     return settings.floor + (1 - settings.floor) * (1 + math.cos(math.pi * done)) / 2
+
+
+class NarrowAdamW(torch.optim.Optimizer):
+    """AdamW of bf16 weights, with bf16 moments (`kernels/adamw.py`)."""
+
+    def __init__(self, groups: list[dict[str, Any]], **how: Any) -> None:
+        super().__init__(groups, how)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        chance: dict[int, Tensor] = {}  # by steps
+        for group in self.param_groups:
+            how = {key: group[key] for key in ("lr", "betas", "eps", "weight_decay")}
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state |= {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+                    state["step"] = torch.zeros(())
+                state["step"] += 1
+                step = int(state["step"])
+                if step not in chance:
+                    chance[step] = adamw.chances(step).to(parameter.device)
+                moved = parameter, state["exp_avg"], state["exp_avg_sq"], parameter.grad.contiguous()
+                adamw.move(*map(distributed.own, moved), chance[step], step, **how)
 
 
 class Muon(torch.optim.Optimizer):
@@ -112,10 +139,15 @@ class Moved:
                 matrices.append(parameter)
             else:
                 (decayed if parameter.ndim > 1 else plain).append(parameter)
-        how: dict[str, Any] = {"lr": settings.lr, "betas": settings.betas, "eps": settings.eps, "fused": True}
+        how: dict[str, Any] = {"lr": settings.lr, "betas": settings.betas, "eps": settings.eps}
         groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         groups = [group for group in groups if group["params"]]
-        self.optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, **how)] if groups else []
+        narrow = any(parameter.dtype is torch.bfloat16 for parameter in trained.values())
+        if narrow and matrices:
+            raise ValueError("Muon moves weights of float32")
+        self.optimizers: list[torch.optim.Optimizer] = []
+        if groups:
+            self.optimizers = [NarrowAdamW(groups, **how) if narrow else torch.optim.AdamW(groups, fused=True, **how)]
         if matrices:
             self.optimizers.append(Muon(matrices, settings.lr, settings.weight_decay))
 

@@ -123,11 +123,11 @@ def _ledger(recipe: Recipe, stage: AnyStage, tokens: int | None) -> list[mixture
 
 
 def _memory(config: ModelConfig, weights: int, stage: AnyStage, gpus: Gpus) -> float:
-    """fp32 weights, gradients and AdamW's two moments, 16 bytes a weight, over all GPUs; bf16 copies of the layer at work and
-    the next; activations: a layer's input a layer when they are recomputed, else about 17 widths and 3 feed-forward widths of a
-    token a layer, 2 bytes each; and logits of a piece."""
-    trained = weights if not stage.lora else _adapter(config, stage)
-    state = 16 * trained / gpus.n + (2 * weights / gpus.n if stage.lora else 0)
+    """Weights, gradients and AdamW's two moments, each as wide as the weights, or those of an adapter in fp32 and the weights
+    that stay, over all GPUs; bf16 copies of the layer at work and the next; activations: a layer's input a layer when they are
+    recomputed, else about 17 widths and 3 feed-forward widths of a token a layer, 2 bytes each; and logits of a piece."""
+    width = getattr(torch, stage.weights).itemsize
+    state = (4 * 4 * _adapter(config, stage) + width * weights if stage.lora else 4 * width * weights) / gpus.n
     layer = 2 * 2 * 2 * weights / max(1, config.n_layers)
     each = config.d_model if stage.recompute else 17 * config.d_model + 3 * config.d_ff
     working = 17 * config.d_model + 3 * config.d_ff if stage.recompute else 0

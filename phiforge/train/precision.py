@@ -1,8 +1,8 @@
-"""In which precision a network is trained: fp32, or bf16 with fp32 masters, whichever is faster here.
+"""In which precision a network is trained: its products fp32 or bf16, whichever is faster here, its own weights fp32 or bf16.
 
-In bf16 the loss is taken of a working copy whose weights, activations and products are bf16. The network itself stays fp32:
-its weights are what the optimiser moves, and every micro-batch's gradients are added to it in fp32 as soon as they are there.
-Mean squares, softmaxes and the cross-entropy are taken in fp32 either way.
+Where the two differ, the loss is taken of a working copy whose weights, activations and products are of the products' precision.
+The network's own weights are what the optimiser moves, and every micro-batch's gradients are added to theirs as soon as they are
+there. Mean squares, softmaxes and the cross-entropy are taken in fp32 either way.
 
 The layers' products may be by int8 instead (switchback.py), which is for whoever asks for it, and has a processor that is fast at
 it: it is as exact as the int8 that the network will be served in, but no more.
@@ -22,7 +22,7 @@ from torch.func import functional_call
 
 from phiforge.engine.products import remembered
 from phiforge.model.config import ModelConfig
-from phiforge.model.phi3 import Phi3
+from phiforge.model.phi3 import Linear, Phi3
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
@@ -37,34 +37,36 @@ def working_copy(model: Phi3) -> Phi3:
     return deepcopy(model, {id(tensor): tensor for tensor in tensors})
 
 
-class Lowered:
-    """A working copy in `dtype` of an fp32 network, whose gradients go to the network's own weights. With `briefly`, a layer's
-    weights are lowered each time it is at work, and not kept: for layers that are computed twice."""
+class Recast:
+    """A working copy in `dtype` of a network, whose gradients go to the network's own weights. With `briefly`, a layer's weights
+    are recast each time it is at work, and not kept: for layers that are computed twice. With `rounded`, the weights of the
+    layers' products stay what they are, as int8 ones are made of them (switchback.py)."""
 
-    def __init__(self, model: Phi3, dtype: torch.dtype, *, briefly: bool = False) -> None:
+    def __init__(self, model: Phi3, dtype: torch.dtype, *, briefly: bool = False, rounded: bool = False) -> None:
         self.network = working_copy(model)
+        spared = {module for module in self.network.layers.modules() if rounded and type(module) is Linear}
         if briefly:
             layers, self.network.layers = self.network.layers, nn.ModuleList()  # out of the way of what follows
         self.network.embed_tokens.sparse = True  # gradients of the rows that were looked up, and no others
-        lowered: dict[Tensor, Tensor] = {}
-        for module in self.network.modules():
+        recast: dict[Tensor, Tensor] = {}
+        for module in (each for each in self.network.modules() if each not in spared):
             for leaf, master in dict(module.named_parameters(recurse=False)).items():
-                if master not in lowered:
-                    lowered[master] = master.detach().to(dtype)
-                # A tied weight is lowered once, but a parameter at each of its places: none waits for the other's gradient.
-                low = nn.Parameter(lowered[master], master.requires_grad)
+                if master not in recast:
+                    recast[master] = master.detach().to(dtype)
+                # A tied weight is recast once, but a parameter at each of its places: none waits for the other's gradient.
+                mine = nn.Parameter(recast[master], master.requires_grad)
                 if master.requires_grad:
-                    low.register_post_accumulate_grad_hook(partial(_take, master))
-                setattr(module, leaf, low)
+                    mine.register_post_accumulate_grad_hook(partial(_take, master))
+                setattr(module, leaf, mine)
         if briefly:
             self.network.layers = nn.ModuleList(_Briefly(layer, dtype) for layer in layers)
-        self._moving = [(master, low) for master, low in lowered.items() if master.requires_grad]
+        self._moving = [each for each in recast.items() if each[0].requires_grad and each[0].dtype is not dtype]
 
     @torch.no_grad()
     def refresh(self) -> None:
         """Take over what the optimiser has done to the network."""
-        for master, low in self._moving:
-            low.copy_(master)
+        for master, mine in self._moving:
+            mine.copy_(master)
 
 
 class _Briefly(nn.Module):
@@ -75,11 +77,11 @@ class _Briefly(nn.Module):
         self.layer, self.dtype = layer, dtype
 
     def forward(self, *inputs: Any) -> Tensor:
-        weights = {name: _Lower.apply(weight, self.dtype) for name, weight in self.layer.named_parameters()}
+        weights = {name: _Cast.apply(weight, self.dtype) for name, weight in self.layer.named_parameters()}
         return functional_call(self.layer, weights, inputs)
 
 
-class _Lower(torch.autograd.Function):
+class _Cast(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, master: Tensor, dtype: torch.dtype) -> Tensor:
         ctx.master = master
@@ -91,8 +93,8 @@ class _Lower(torch.autograd.Function):
         return None, None
 
 
-def _take(master: Tensor, low: Tensor) -> None:
-    gradient, low.grad = low.grad, None
+def _take(master: Tensor, mine: Tensor) -> None:
+    gradient, mine.grad = mine.grad, None
     assert gradient is not None
     _add(master, gradient)
 
@@ -132,7 +134,7 @@ def _seconds(device: torch.device, config: ModelConfig) -> tuple[float, float]:
         model = Phi3(small).init_weights()
         tokens = torch.randint(64, (min(ROWS if config.d_model <= WIDE else ROWS // 4, config.context),))
     least = [float("inf"), float("inf")]
-    networks = model, Lowered(model, torch.bfloat16).network
+    networks = model, Recast(model, torch.bfloat16).network
     for _ in range(4):  # the first call also prepares
         for i, network in enumerate(networks):
             started = time.perf_counter()

@@ -20,20 +20,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from phiforge.chat import dialects
-from phiforge.data import mixture
-from phiforge.lm import is_endpoint
+from phiforge.data import run as factory
 from phiforge.model.config import PRESETS, ModelConfig
-from phiforge.store.models import find
-from phiforge.train import distil, groups, grpo, pivotal, rewards
+from phiforge.train import distil, groups, grpo, pivotal
 from phiforge.train import pairs as pairing
 from phiforge.train.limits import BelowOne, Count, Positive, Share
 from phiforge.train.optim import Optimizer
@@ -101,6 +96,11 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     tokens: int = 0
 
+    def making(self, place: str) -> factory.Config:
+        """What the data factory is asked for, of a source of pipelines."""
+        make = factory.Make(self.pipelines, self.rows, self.level, self.length, self.seeds, self.column)
+        return factory.Config(place, [make], seed=self.seed, teacher=factory.TeacherChoice(self.teacher))
+
 
 class Measure(Struct, frozen=True, forbid_unknown_fields=True):
     """Problems that a model answers greedily before and after every stage: the first ones of `data` that no stage learns."""
@@ -121,7 +121,8 @@ class Lora(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
-    """What all stages have. `data` names the sources; `micro` is how many tokens are in memory at a time."""
+    """What all stages have. `data` names the sources; `micro` is how many tokens are in memory at a time. `weights` in bfloat16,
+    with their gradients and AdamW's moments, take half the memory; beside an adapter, those that stay do."""
 
     name: str = ""
     data: list[str] = []
@@ -129,6 +130,7 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_f
     optimizer: Optimizer = Optimizer()
     lora: Lora | None = None
     precision: Precision = "auto"
+    weights: Literal["float32", "bfloat16"] = "float32"
     recompute: bool = False
 
     @property
@@ -256,149 +258,3 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def folder(self, number: int) -> Path:
         """Where stage `number`, from 0, has its run."""
         return Path(self.out).expanduser() / f"{number + 1}-{self.stage[number].title}"
-
-
-def read_recipe(path: str | os.PathLike[str], *, here: bool = True) -> Recipe:
-    """Raises OSError for a missing file, ValueError naming the file and what is wrong in it; `here`: also if its model or data
-    are not at hand."""
-    try:
-        text = Path(path).read_bytes()
-        _check_kinds(msgspec.toml.decode(text))
-        recipe = msgspec.toml.decode(text, type=Recipe)
-        check(recipe)
-        if here:
-            check_here(recipe)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
-    return recipe
-
-
-def _check_kinds(keys: dict[str, Any]) -> None:
-    """Raises ValueError that names the kinds there are, which decoding does not."""
-    kinds = [str(each.__struct_config__.tag) for each in get_args(AnyStage)]
-    stages = keys.get("stage")
-    for number, stage in enumerate(stages if isinstance(stages, list) else ()):
-        if isinstance(stage, dict) and stage.get("kind") not in kinds:
-            raise ValueError(f"stage {number + 1}: kind = {stage.get('kind')!r}: there are {', '.join(kinds)}")
-
-
-def check(recipe: Recipe) -> None:
-    start = recipe.start
-    if sum(bool(each) for each in (start.model, start.depth, start.preset)) != 1:
-        raise ValueError("[start] needs one of model, depth and preset")
-    if start.preset and start.preset not in (*PRESETS, *DEPTHS):
-        raise ValueError(f"start.preset = {start.preset!r}: there are {', '.join((*PRESETS, *DEPTHS))}")
-    if start.model and (start.context or start.rope_theta):
-        raise ValueError(
-            "start.context and start.rope_theta are for random weights; a midtrain stage changes a model's"
-        )
-    if start.layers and not recipe.tokenizer:
-        raise ValueError("a network from scratch needs a [tokenizer]")
-    if start.format and (not start.model or not dialects.find(start.format)):
-        raise ValueError(
-            f"start.format = {start.format!r} must be one of {', '.join(dialects.DIALECTS)}, for a `model`"
-        )
-    if start.model and recipe.tokenizer:
-        raise ValueError(f"{start.model} has a tokenizer of its own: leave [tokenizer] out, or start from `depth`")
-    if not recipe.stage:
-        raise ValueError("there is no [[stage]]")
-    for name, data in recipe.data.items():
-        if sum(map(bool, (data.path, data.pipelines, data.environment, data.tokens))) != 1:
-            raise ValueError(f"[data.{name}] needs one of path, pipelines, environment and tokens")
-        if data.environment and data.environment.partition(":")[0] not in ("reasoning_gym", "verifiers"):
-            raise ValueError(
-                f"[data.{name}]: environment = {data.environment!r} must begin with reasoning_gym: or verifiers:"
-            )
-    known = set(recipe.data)
-    for where, names in (
-        ("tokenizer.data", recipe.tokenizer.data if recipe.tokenizer else []),
-        ("measure.data", [recipe.measure.data] if recipe.measure else []),
-        *((f"stage {stage.title!r}", stage.sources) for stage in recipe.stage),
-    ):
-        if unknown := sorted(set(names) - known):
-            raise ValueError(
-                f"{where}: there is no [data.{unknown[0]}]; there are {', '.join(sorted(known)) or 'none'}"
-            )
-    for stage in recipe.stage:
-        _check_stage(stage)
-    folders = [recipe.folder(i).name.partition("-")[2] for i in range(len(recipe.stage))]
-    if twice := sorted({name for name in folders if folders.count(name) > 1}):
-        raise ValueError(f"two stages are called {twice[0]!r}: give them names")
-
-
-def _check_stage(stage: AnyStage) -> None:
-    rules: list[tuple[str, bool, str]] = []
-    if isinstance(stage, Reading):
-        rules += [
-            ("length", 2 <= stage.length <= stage.micro, "at least 2 and at most `micro`"),
-            ("mix", bool(stage.mix) != bool(stage.data), "given, or else `data`, not both"),
-            ("mix", not stage.mix or abs(sum(stage.mix.values()) - 1) < 1e-6, "shares that add up to 1"),
-            ("tokens", not stage.mix or stage.tokens > 0, "given, as `mix` has shares of them"),
-            ("tokens", not stage.data or not stage.tokens, "left out: `data` is gone through `epochs` times"),
-            ("epochs", not stage.mix or stage.epochs == 1, "left out: `mix` has shares of `tokens`"),
-        ]
-    else:
-        rules += [("data", bool(stage.data), "the names of problems to learn from")]
-    if isinstance(stage, Distil):
-        rules += [
-            ("teacher", bool(stage.teacher) or stage.learn == "answers", "a model: its own chances teach it nothing"),
-            ("mix", not stage.mix, "left out: a distil stage goes through its `data`"),
-        ]
-    if isinstance(stage, Dpo):
-        rules += [
-            ("length", stage.length <= stage.micro, "at most `micro`"),
-            ("judge", stage.pairs != "judged" or bool(stage.judge), "a model or an endpoint"),
-        ]
-    if isinstance(stage, Reading | Dpo):
-        rules += [
-            ("batch", stage.batch > 0 and stage.batch % stage.micro == 0, f"a multiple of micro = {stage.micro}")
-        ]
-    if isinstance(stage, Midtrain):
-        rules += [
-            ("length", stage.length <= stage.context, "at most the context"),
-        ]
-    for name, ok, expected in rules:
-        if not ok:
-            raise ValueError(f"stage {stage.title!r}: {name} = {_shown(getattr(stage, name))} must be {expected}")
-    try:
-        if isinstance(stage, Dpo):
-            stage.search.check()
-        elif isinstance(stage, Grpo):
-            stage.settings.check()
-    except ValueError as error:
-        raise ValueError(f"stage {stage.title!r}: {error}") from None
-
-
-def _shown(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def check_here(recipe: Recipe) -> None:
-    if recipe.start.model:
-        find(recipe.start.model)
-    for name, data in recipe.data.items():
-        if data.tokens:
-            raise ValueError(f"[data.{name}] has no path: such a recipe can only be planned (--plan)")
-        if data.path:
-            mixture.files(data.path)
-        _at_hand(f"[data.{name}]", data.teacher)
-    for stage in recipe.stage:
-        where = f"stage {stage.title!r}"
-        if isinstance(stage, Distil):
-            _at_hand(where, stage.teacher)
-        elif isinstance(stage, Dpo) and stage.pairs == "judged":
-            _at_hand(where, stage.judge, *stage.others)
-        elif isinstance(stage, Grpo):
-            _at_hand(where, reward=stage.reward)
-
-
-def _at_hand(where: str, *models: str, reward: str = "") -> None:
-    """Raises ValueError for a model that isn't here, and is no endpoint, or a reward that can't be loaded."""
-    try:
-        for model in models:
-            if model and not is_endpoint(model):
-                find(model)
-        if reward:
-            rewards.load(reward)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None

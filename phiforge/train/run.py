@@ -110,10 +110,7 @@ def make_data(recipe: Recipe, name: str, data: Data, progress: Progress) -> str 
         return make[kind]()
     progress(f"making {name}", None)
     place = str(Path(recipe.out).expanduser() / "data" / name)
-    make = factory.Make(data.pipelines, data.rows, data.level, data.length, data.seeds, data.column)
-    teacher = factory.TeacherChoice(data.teacher)
-    config = factory.Config(place, [make], seed=data.seed, teacher=teacher)
-    distributed.by_first(lambda: factory.execute(factory.plan(config)))
+    distributed.by_first(lambda: factory.execute(factory.plan(data.making(place))))
     return place
 
 

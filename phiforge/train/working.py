@@ -1,4 +1,4 @@
-"""The network as the loop works with it: itself, or a copy in bf16, or one that is spread over processes."""
+"""The network as the loop works with it: itself, or a copy in another precision, or one that is spread over processes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from torch.utils.checkpoint import checkpoint
 
 from phiforge.model.phi3 import Phi3
 from phiforge.train import distributed
-from phiforge.train.precision import Lowered, fastest, working_copy
+from phiforge.train.precision import Recast, fastest, working_copy
 from phiforge.train.switchback import Switched, switch
 
 
 class Working:
-    """`network` is what a stage's loss is taken of, `trained` the fp32 weights by name, or this process' parts of them, which
-    gradients come to and the optimiser moves."""
+    """`network` is what a stage's loss is taken of, `trained` the weights by name, or this process' parts of them, which
+    gradients come to and the optimiser moves: all fp32, or all bf16."""
 
     def __init__(self, model: Phi3, dtype: torch.dtype, recompute: bool) -> None:
         self._model = model
-        odd = [name for name, p in model.named_parameters() if p.requires_grad and p.dtype != torch.float32]
-        if odd:
-            raise ValueError(f"{odd[0]} is to be trained, but not fp32: load the network with dtype=torch.float32")
-        self._lowered: Lowered | None = None
+        dtypes = {p.dtype for p in model.parameters()}
+        moving = {p.dtype for p in model.parameters() if p.requires_grad}
+        if moving not in ({torch.float32}, {torch.bfloat16}):
+            said = ", ".join(sorted(str(each).removeprefix("torch.") for each in moving))
+            raise ValueError(f"weights of {said or 'none'} are to be trained: all must be float32, or all bfloat16")
+        self._recast: Recast | None = None
         self._switched: list[Switched] = []
         self.device = model.embed_tokens.weight.device
         if dtype is torch.int8 and (distributed.size() > 1 or self.device.type != "cpu"):
@@ -38,9 +40,9 @@ class Working:
         else:
             rounded = dtype is torch.int8
             beside = fastest(self.device, model.config) if rounded else dtype  # what is not the layers' products
-            if beside != torch.float32:
-                self._lowered = Lowered(model, beside, briefly=recompute and not rounded)
-                self.network = self._lowered.network
+            if dtypes != {torch.float32} or beside != torch.float32:
+                self._recast = Recast(model, beside, briefly=recompute and not rounded, rounded=rounded)
+                self.network = self._recast.network
             else:
                 self.network = working_copy(model) if rounded or recompute else model
             if rounded:
@@ -55,8 +57,8 @@ class Working:
 
     def moved(self) -> None:
         """The weights have been moved: take that over."""
-        if self._lowered:
-            self._lowered.refresh()
+        if self._recast:
+            self._recast.refresh()
         for layer in self._switched:
             layer.refresh()
 

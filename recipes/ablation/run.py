@@ -38,7 +38,8 @@ from phiforge.model import checkpoint
 from phiforge.records import Example, Message, write_jsonl
 from phiforge.train import run
 from phiforge.train.batches import Batch, stream
-from phiforge.train.recipe import Data, Pretrain, Recipe, Vocabulary, read_recipe
+from phiforge.train.recipe import Data, Pretrain, Recipe, Vocabulary
+from phiforge.train.recipe_file import read_recipe
 from phiforge.train.rollouts import Sampler, Wanted
 from phiforge.train.sft import language_loss
 

@@ -20,7 +20,7 @@ from phiforge.model.phi3 import Phi3
 from phiforge.store.catalogue import BASE_MODEL, SHIPPED
 from phiforge.store.models import find
 from phiforge.train import run
-from phiforge.train.recipe import read_recipe
+from phiforge.train.recipe_file import read_recipe
 
 DTYPE = torch.float8_e4m3fn  # rounding moves an update by 4 % of its norm
 

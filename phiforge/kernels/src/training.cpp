@@ -37,6 +37,22 @@ E* at(void* p, int64_t i, E) {
 
 constexpr int64_t BAND = 8 * WIDTH;  // columns of many rows that one thread goes through
 
+constexpr int64_t CHANCES = 1 << 20;  // of narrow_adamw: as many weights share one, so many apart
+
+inline vf root(vf v) {
+    float some[WIDTH];
+    store(some, v);
+    for (float& each : some) each = __builtin_sqrtf(each);
+    return load(some);
+}
+
+// bf16 of `left` values, each up if what is cut off and `chance`, 16 bits each, come to more than those hold.
+inline void write_by_chance(uint16_t* p, vf v, vi chance, int64_t left) {
+    typedef uint16_t vs __attribute__((vector_size(WIDTH * 2)));
+    vs upper = __builtin_convertvector((((vi)v + chance) >> 16) & 0xffff, vs);
+    __builtin_memcpy(p, &upper, static_cast<unsigned long>(left < WIDTH ? left : WIDTH) * 2);
+}
+
 inline vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
 
 }  // namespace
@@ -257,5 +273,29 @@ PHIFORGE_EXPORT void KERNEL(row_slopes)(void* x, int64_t rows, int64_t dim, cons
         vf own = slope(read(values + labels[row], 1)) + splat(of_labels[row]);
         for (int64_t i = 0; i < dim; i += WIDTH) write(values + i, slope(read(values + i, dim - i)), dim - i);
         write(values + labels[row], own, 1);
+    });
+}
+
+// A step of AdamW on n weights of bf16, with moments of bf16: mean = fast * mean + (1 - fast) * slope, square likewise, and
+// weight = shrink * weight - rate * mean / (spread * sqrt(square) + eps).
+PHIFORGE_EXPORT void KERNEL(narrow_adamw)(uint16_t* weight, uint16_t* mean, uint16_t* square, const uint16_t* slope,
+                                          const int32_t* chance, int64_t n, double fast, double slow, double shrink,
+                                          double rate, double spread, double eps, int64_t threads) {
+    const vf to_mean = splat(static_cast<float>(1 - fast)), keep = splat(static_cast<float>(slow));
+    const vf to_square = splat(static_cast<float>(1 - slow)), less = splat(static_cast<float>(shrink));
+    const vf by = splat(static_cast<float>(rate)), wide = splat(static_cast<float>(spread)), least = splat(static_cast<float>(eps));
+    by_rows(threads, (n + WIDTH - 1) / WIDTH, WIDTH, [=](int64_t row) {
+        const int64_t i = row * WIDTH, left = n - i;
+        const Bf16 of{};
+        vf g = read(at(slope, i, of), left), m = read(at(mean, i, of), left), v = read(at(square, i, of), left);
+        vf w = read(at(weight, i, of), left);
+        m = fma(g - m, to_mean, m);
+        v = fma(g * g, to_square, v * keep);
+        w = w * less - by * m / fma(root(v), wide, least);
+        vi up;
+        __builtin_memcpy(&up, chance + i % CHANCES, sizeof up);
+        write_by_chance(weight + i, w, up, left);
+        write_by_chance(mean + i, m, up, left);
+        write_by_chance(square + i, v, up, left);
     });
 }

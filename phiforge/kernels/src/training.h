@@ -1,4 +1,5 @@
-// What training does between its products (training.cpp): gradients.py, head.py and switchback.py pass the arguments one by one.
+// What training does between its products, and with their gradients (training.cpp): gradients.py, head.py, adamw.py and
+// switchback.py pass the arguments one by one.
 #pragma once
 
 #include <stdint.h>
@@ -38,5 +39,8 @@ struct PackedCall {
     K(row_slopes, (void* x, int64_t rows, int64_t dim, const int64_t* labels, const float* logs,                           \
                    const float* entropies, const float* of_labels, const float* of_all, const float* of_entropies,         \
                    int64_t narrow, int64_t threads))                                                                       \
+    K(narrow_adamw, (uint16_t* weight, uint16_t* mean, uint16_t* square, const uint16_t* slope, const int32_t* chance,     \
+                     int64_t n, double fast, double slow, double shrink, double rate, double spread, double eps,           \
+                     int64_t threads))                                                                                     \
     K(packed_attend, (const PackedCall* call))                                                                             \
     K(packed_attend_slope, (const PackedCall* call))
