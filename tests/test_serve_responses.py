@@ -66,6 +66,7 @@ def test_records(client: Any) -> None:
         text_format=Person,
         max_output_tokens=400,
         temperature=0.5,
+        extra_body={"seed": 1},
     )
     assert isinstance(answer.output_parsed.age, int)
 

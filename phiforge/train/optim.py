@@ -72,8 +72,9 @@ class NarrowAdamW(torch.optim.Optimizer):
                 step = int(state["step"])
                 if step not in chance:
                     chance[step] = adamw.chances(step).to(parameter.device)
-                moved = parameter, state["exp_avg"], state["exp_avg_sq"], parameter.grad.contiguous()
-                adamw.move(*map(distributed.own, moved), chance[step], step, **how)
+                moments = distributed.own(state["exp_avg"]), distributed.own(state["exp_avg_sq"])
+                gradient = distributed.own(parameter.grad).contiguous()
+                adamw.move(distributed.own(parameter), *moments, gradient, chance[step], step, **how)
 
 
 class Muon(torch.optim.Optimizer):
