@@ -160,10 +160,12 @@ def _compared(folder: Path, *cases: str, processes: int = 2) -> None:
         assert_same_run(folder / case, folder / f"{case}-many", 1e-5 * rough)
         two = weights(folder / f"{case}-many")
         assert one.keys() == two.keys()
+        near = (
+            0.05 if "narrow" in case else 1e-4 * min(rough, 100)
+        )  # each process rounds its parts by chances of its own
         for name, weight in one.items():
-            torch.testing.assert_close(
-                weight, two[name], atol=1e-4 * min(rough, 100), rtol=0, msg=lambda m, n=name: f"{n}: {m}"
-            )
+            torch.testing.assert_close(weight, two[name], atol=near, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
+            assert abs((weight.float() - two[name].float()).mean()) < near / 10, name
 
 
 @pytest.mark.slow
