@@ -30,6 +30,7 @@ from phiforge.train.batches import Batch, Document
 from phiforge.train.loop import Diverged, Interrupted, Step, train
 from phiforge.train.lora import attach, detach
 from phiforge.train.optim import Optimizer
+from phiforge.train.precision import converted
 from phiforge.train.run_folder import RunFolder
 
 TIED = shrink(PRESETS["phi-4-mini-instruct"], vocab_size=97)
@@ -58,8 +59,7 @@ def run(case: str, folder: Path, stop_after: int = 0) -> dict[str, Tensor]:
     words = case.split()
     model = Phi3(CONFIGS[words[0]]).init_weights(torch.Generator().manual_seed(0))
     if "narrow" in words:
-        for parameter in model.parameters():
-            parameter.data = parameter.data.bfloat16()
+        converted(model, torch.bfloat16)
     adapter = None
     if "lora" in words:
         adapter = new_adapter(model.config, 4, generator=torch.Generator().manual_seed(1))

@@ -48,8 +48,8 @@ def run(
     **how: Any,
 ) -> Phi3:
     model = Phi3(CONFIG).init_weights(torch.Generator().manual_seed(0))
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(torch.bfloat16 if narrow else torch.float32)
+    if narrow:
+        measuring.converted(model, torch.bfloat16)
     if adapter:
         attach(model, new_adapter(CONFIG, 4, generator=torch.Generator().manual_seed(1)))
 

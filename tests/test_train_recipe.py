@@ -14,7 +14,6 @@ from endpoint import Server, delta, sends, usage
 from test_export import small_tokenizer
 from torch.nn.functional import kl_div
 
-from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.cli.main import main
 from phiforge.cli.train import Line
@@ -26,7 +25,6 @@ from phiforge.model.peft import load_adapter
 from phiforge.records import Example, Message, Problem, Provenance, write_jsonl
 from phiforge.train import loop
 from phiforge.train import run as runs
-from phiforge.train import tokenizer as vocabulary
 from phiforge.train.loop import Step
 from phiforge.train.lora import attach, detach
 from phiforge.train.recipe_file import read_recipe
@@ -234,28 +232,6 @@ def test_a_recipe_is_checked_before_any_work(
     assert main(["train", str(recipe(**changes)), "--json"]) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out/1-sft/metrics.jsonl").exists()
-
-
-# --- a tokenizer of one's own --------------------------------------------------------------------------------------------
-
-
-def test_a_learnt_tokenizer_reads_all_there_is(tmp_path: Path) -> None:
-    texts = ["The 12 cows ate 345 apples; the cows slept."] * 9 + ["def cows(x):\n    return x"] * 5
-    learnt = vocabulary.learn(texts, 330)
-    assert learnt.vocab_size <= 330
-    assert len(learnt.encode(" cows")) == 1  # a frequent word
-    assert len(learnt.encode("345")) == 3  # digits stay apart
-    learnt.save(tmp_path)
-    again = Tokenizer.from_folder(tmp_path)
-    odd = "Ünïcödé 😀\n\n\t<|end|> ½"
-    assert again.decode(again.encode(odd)) == odd
-    assert again.specials["<|end|>"] not in again.encode(odd)  # markup comes from the caller alone
-    turns = [Message("user", "hi"), Message("assistant", "ho", thinking="hm")]
-    rendered = ChatFormat.for_tokenizer(again).render(turns, generate=False)
-    assert again.specials["<think>"] in rendered.ids
-    assert vocabulary.learn(texts, 330).core.to_str() == learnt.core.to_str()
-    with pytest.raises(ValueError, match="vocab_size = 200 must be at least"):
-        vocabulary.learn(texts, 200)
 
 
 # --- from nothing to a model that solves ---------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from phiforge.train.loop import Stage as Work
 from phiforge.train.loop import train
 from phiforge.train.lora import attach, detach
 from phiforge.train.measure import Measured, Result
+from phiforge.train.precision import converted
 from phiforge.train.recipe import AnyStage, Midtrain, Pretrain, Recipe
 from phiforge.train.run_folder import RunFolder
 from phiforge.train.scaling import optimizer
@@ -128,7 +129,7 @@ class Course:
         if start.layers:
             ids = {"bos_id": self.tokenizer.bos_id, "eos_ids": self.tokenizer.eos_ids, "pad_id": self.tokenizer.pad_id}
             config = replace(config, **ids)
-        return _in(dtype, Phi3(config).init_weights(torch.Generator().manual_seed(self.recipe.seed)))
+        return converted(Phi3(config).init_weights(torch.Generator().manual_seed(self.recipe.seed)), dtype)
 
     # --- before and after -------------------------------------------------------------------------------------------
 
@@ -169,16 +170,9 @@ def _kept(file: Path, make: Callable[[], Measured]) -> Measured:
 
 def _longer(model: Phi3, stage: Midtrain) -> Phi3:
     """The same weights in a network for a longer context."""
-    longer = _in(model.norm.weight.dtype, Phi3(midtrain.extend(model.config, stage.context, stage.rope_theta)))
+    longer = Phi3(midtrain.extend(model.config, stage.context, stage.rope_theta))
     longer.load_state_dict(model.state_dict())
-    return longer
-
-
-def _in(dtype: torch.dtype, model: Phi3) -> Phi3:
-    """Convert its weights in place; the rotary angles stay fp32."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(dtype)
-    return model
+    return converted(longer, model.norm.weight.dtype)
 
 
 def _make_trainable(model: Phi3) -> None:

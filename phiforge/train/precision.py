@@ -37,6 +37,13 @@ def working_copy(model: Phi3) -> Phi3:
     return deepcopy(model, {id(tensor): tensor for tensor in tensors})
 
 
+def converted(model: Phi3, dtype: torch.dtype) -> Phi3:
+    """The network itself, its weights in `dtype` from now on; the rotary angles stay fp32."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model
+
+
 class Recast:
     """A working copy in `dtype` of a network, whose gradients go to the network's own weights. With `briefly`, a layer's weights
     are recast each time it is at work, and not kept: for layers that are computed twice. With `rounded`, the weights of the

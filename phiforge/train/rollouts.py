@@ -8,7 +8,6 @@ learns; who uses it weighs its answers by how likely either finds them (`grpo.py
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -23,6 +22,7 @@ from phiforge.engine.scheduler import MAX_SAMPLES
 from phiforge.model.phi3 import Phi3
 from phiforge.model.quantized import quantize
 from phiforge.train.lora import Adapted
+from phiforge.train.precision import converted, working_copy
 
 RolloutDtype = Literal["same", "bfloat16", "int8"]
 
@@ -87,13 +87,9 @@ class Sampler:
     @torch.no_grad()
     def _network(self) -> Phi3:
         if self.dtype == "same":
-            return _sharing(self._model)
+            return working_copy(self._model).eval()
         network = _plain(self._model)
-        if self.dtype == "int8":
-            return quantize(network, "int8")
-        for parameter in network.parameters():  # not the rotary angles
-            parameter.data = parameter.data.bfloat16()
-        return network
+        return quantize(network, "int8") if self.dtype == "int8" else converted(network, torch.bfloat16)
 
     @torch.no_grad()
     def refresh(self) -> None:
@@ -192,12 +188,6 @@ def plain_weights(model: Phi3) -> dict[str, Tensor]:
             continue  # what an adapter learns
         found[name] = parameter.detach()
     return found
-
-
-def _sharing(model: Phi3) -> Phi3:
-    """The network's modules once more, over the very same tensors: the engine may change modules, and weights move for both."""
-    tensors = [*model.parameters(), *model.buffers()]
-    return deepcopy(model, {id(tensor): tensor for tensor in tensors}).eval()
 
 
 @torch.no_grad()
