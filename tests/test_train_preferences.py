@@ -85,6 +85,22 @@ def test_dpo_teaches_the_preference_and_asks_the_reference_once(tmp_path: Path) 
     assert chosen > rejected
 
 
+def test_what_is_chosen_stays_likely_if_that_is_asked_for(tmp_path: Path) -> None:
+    some, model = pairs(6), network(1)
+    with torch.no_grad():
+        (plain, _), (kept, said) = (
+            stage.loss(model, stage.batches(0)[0])
+            for stage in (dpo.stage(network(), some, tmp_path, tokens=400, nll=nll) for nll in (0.0, 0.7))
+        )
+        likely = 0.0
+        for prompt, chosen, _ in some:
+            logits = model(torch.tensor([*prompt, *chosen]))
+            each = logits[len(prompt) - 1 : -1].log_softmax(-1)
+            likely += sum(float(each[i, token]) for i, token in enumerate(chosen)) / len(chosen)
+    assert said["nll"] == pytest.approx(-likely, rel=1e-4)
+    assert float(kept - plain) == pytest.approx(-0.7 * likely, rel=1e-4)
+
+
 def test_an_answer_can_be_cut_to_its_beginning(tmp_path: Path) -> None:
     stage = dpo.stage(network(), [Pair([1, 2], [4, 6, 8, 10], [5, 7, 9]).begun(2)], tmp_path)
     assert stage.batches(0)[0].batch.weights.sum() == 4

@@ -76,12 +76,15 @@ def stage(
     folder: str | Path,
     *,
     beta: float = 0.1,
+    nll: float = 0.0,
     tokens: int = 4096,
     epochs: float = 1,
     accumulate: int = 1,
     seed: int = 0,
 ) -> Stage[PairBatch]:
-    """Pairs in batches of at most `tokens`. `reference` is asked before training begins, and its answers kept in `folder`.
+    """Pairs in batches of at most `tokens`. `reference` is asked before training begins, and its answers kept in `folder`. `nll`
+    weighs the negative log-likelihood of chosen answers, a token, which keeps them likely (Pang et al. 2024, "Iterative Reasoning
+    Preference Optimization").
 
     Raises ValueError for a pair that is longer than a batch, or has no difference.
     """
@@ -98,8 +101,12 @@ def stage(
         return found
 
     def loss(model: Phi3, pair: PairBatch) -> tuple[Tensor, dict[str, float]]:
-        each, margins = dpo_loss(answer_log_probabilities(model, pair.batch), pair.reference, beta)
-        return each.sum(), {"preferred": float((margins > 0).sum()), "margin": float(margins.detach().sum())}
+        policy = answer_log_probabilities(model, pair.batch)
+        each, margins = dpo_loss(policy, pair.reference, beta)
+        written = torch.stack([part.sum() for part in pair.batch.weights.split(pair.batch.lengths)])
+        likely = policy[0::2] / written[0::2]
+        said = {"preferred": margins > 0, "margin": margins.detach(), "nll": -likely.detach()}
+        return (each - nll * likely).sum(), {name: float(value.sum()) for name, value in said.items()}
 
     return Stage(
         steps=-(-len(batches) // accumulate),

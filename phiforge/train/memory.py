@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # From glibc's malloc.h, with its defaults.
-TRIM_THRESHOLD, MMAP_MAX = -1, -4
-USUAL = {TRIM_THRESHOLD: 128 << 10, MMAP_MAX: 65_536}
+TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8
+USUAL = {TRIM_THRESHOLD: 128 << 10, MMAP_MAX: 65_536, ARENA_MAX: 0}
 
 
 @contextmanager
@@ -25,7 +25,8 @@ def kept() -> Iterator[None]:
         yield
         return
     library.mallopt(MMAP_MAX, 0)  # all of it from the heap,
-    library.mallopt(TRIM_THRESHOLD, -1)  # which isn't cut
+    library.mallopt(TRIM_THRESHOLD, -1)  # which isn't cut;
+    library.mallopt(ARENA_MAX, 1)  # and that of a thread that comes now, as autograd's does, which would be
     try:
         yield
     finally:

@@ -30,10 +30,11 @@ from phiforge.data import run as factory
 from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.train import distil, groups, grpo, pivotal
 from phiforge.train import pairs as pairing
-from phiforge.train.limits import BelowOne, Count, Positive, Share
+from phiforge.train.limits import BelowOne, Count, NotNegative, Positive, Share
 from phiforge.train.optim import Optimizer
 from phiforge.train.precision import Precision
 from phiforge.train.pretrain import DEPTHS, nano
+from phiforge.train.rollouts import RolloutDtype
 from phiforge.train.tracker import Tracker
 
 
@@ -197,12 +198,13 @@ class Distil(Reading, tag="distil", frozen=True, forbid_unknown_fields=True, kw_
     """From a `teacher`: a model, an endpoint, or (if empty) the model itself as it is. "answers": its right answers to the data's
     problems are learnt as in SFT. "chances": the data's rows are learnt by what the teacher, of the same vocabulary, would have
     written with which chance: `share` parts of its distribution at `temperature`, of its `top_k` likeliest words (0: of all),
-    the rest cross-entropy."""
+    the rest cross-entropy. `rollout_dtype` is what the model itself answers in."""
 
     teacher: str = ""
     problems: int = 0  # of the data, for answers; 0 for all
     learn: Literal["answers", "chances"] = "answers"
     sampled: distil.Sampled = distil.Sampled()
+    rollout_dtype: RolloutDtype = "same"
     share: Share = 0.9
     temperature: Positive = 1.0
     top_k: Annotated[int, Meta(ge=0)] = 0
@@ -211,17 +213,20 @@ class Distil(Reading, tag="distil", frozen=True, forbid_unknown_fields=True, kw_
 class Dpo(Stage, tag="dpo", frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Pairs of answers, made from `problems` of the data by the model as it is: tokens that a `pivotal` search finds, right and
     wrong `rollouts`, answers that the model `judge` prefers among this one's and those of `others`, or `refusals` of what the
-    model hardly knows. Pairs longer than `length` together are left out; `first` keeps the beginnings of answers."""
+    model hardly knows. Pairs longer than `length` together are left out; `first` keeps the beginnings of answers; `nll` weighs
+    the negative log-likelihood of chosen answers, a token. `rollout_dtype` is what the model answers in."""
 
     pairs: Literal["pivotal", "rollouts", "judged", "refusals"] = "pivotal"
     problems: Count = 100
     beta: Positive = 0.1
+    nll: NotNegative = 0.0
     first: Annotated[int, Meta(ge=0)] = 0
     epochs: Positive = 1
     batch: int = 8192
     length: int = 2048
     search: pivotal.Settings = pivotal.Settings()
     rolled: pairing.Rolled = pairing.Rolled()
+    rollout_dtype: RolloutDtype = "same"
     judged: pairing.Judged = pairing.Judged()
     refusals: pairing.Refusals = pairing.Refusals()
     judge: str = ""

@@ -81,15 +81,8 @@ class Sampler:
         """Made when first needed: what trains the network may have changed its precision by then."""
         if self._made is None:
             self._precision = self._model.norm.weight.dtype
-            self._made = Engine(self._network(), memory=self._memory)
+            self._made = Engine(to_sample(self._model, self.dtype), memory=self._memory)
         return self._made
-
-    @torch.no_grad()
-    def _network(self) -> Phi3:
-        if self.dtype == "same":
-            return working_copy(self._model).eval()
-        network = _plain(self._model)
-        return quantize(network, "int8") if self.dtype == "int8" else converted(network, torch.bfloat16)
 
     @torch.no_grad()
     def refresh(self) -> None:
@@ -191,6 +184,15 @@ def plain_weights(model: Phi3) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
+@torch.no_grad()
+def to_sample(model: Phi3, dtype: RolloutDtype) -> Phi3:
+    """A trained network as an engine takes it: over the same tensors, or a copy of another type."""
+    if dtype == "same":
+        return working_copy(model).eval()
+    network = _plain(model)
+    return quantize(network, "int8") if dtype == "int8" else converted(network, torch.bfloat16)
+
+
 def _plain(model: Phi3) -> Phi3:
     """A network of plain modules over the trained one's tensors."""
     network, weights = Phi3(model.config).eval(), plain_weights(model)

@@ -43,7 +43,7 @@ from phiforge.train.environments import Environment
 from phiforge.train.loop import Stage as Work
 from phiforge.train.loop import Step
 from phiforge.train.recipe import AnyStage, Distil, Dpo, Grpo, Midtrain, Pretrain, Reading, Sft, Stage
-from phiforge.train.rollouts import Sampler
+from phiforge.train.rollouts import Sampler, to_sample
 
 Progress = Callable[[str, Step | None], None]
 """`progress(what, step)`: what is done now, and in training which step is done."""
@@ -80,16 +80,9 @@ class Works:
             return self._pairs(stage, model, folder)
         if isinstance(stage, Distil) and stage.learn == "answers":
             problems = [prompt.problem for prompt in self._prompts(stage)][: stage.problems or None]
-            own = LocalModel(model, self.tokenizer, name=self.name) if not stage.teacher else None
-            with own or open_model(stage.teacher) as teacher:
-                distil.sample(
-                    teacher,
-                    problems,
-                    folder,
-                    self._seeded(stage.sampled),
-                    judge=self.judge,
-                    progress=self._counting(stage),
-                )
+            how, said = self._seeded(stage.sampled), self._counting(stage)
+            with open_model(stage.teacher) if stage.teacher else self._own(stage, model) as teacher:
+                distil.sample(teacher, problems, folder, how, judge=self.judge, progress=said)
             return list(mixture.rows(str(folder / "examples.jsonl")))
         return []
 
@@ -185,7 +178,7 @@ class Works:
                 "alike); a model that solves all or none of them gives none: take others, or more"
             )
         work = dpo.stage(
-            model, fit, folder, beta=stage.beta, tokens=stage.micro, epochs=stage.epochs,
+            model, fit, folder, beta=stage.beta, nll=stage.nll, tokens=stage.micro, epochs=stage.epochs,
             accumulate=stage.batch // stage.micro, seed=self.seed,
         )  # fmt: skip
         return work, {"documents": len(fit), "too_long": too_long, "alike": alike}
@@ -194,15 +187,16 @@ class Works:
         """Made by the model as it is, or gone on with where a stopped search was."""
         prompts = self._prompts(stage)[: stage.problems]
         if stage.pairs == "pivotal":
+            sampler = Sampler(model, self.format.stop_ids, dtype=stage.rollout_dtype)
             pivotal_run.run(
-                Sampler(model, self.format.stop_ids), prompts, self._decode, folder, self._seeded(stage.search), judge=self.judge,
+                sampler, prompts, self._decode, folder, self._seeded(stage.search), judge=self.judge,
                 progress=lambda cost: self.progress(
                     f"{stage.title}: {cost.pairs} pairs from {cost.prompts} of {len(prompts)} problems", None
                 ),
             )  # fmt: skip
             return pivotal_run.pairs(folder)
         problems, said = [prompt.problem for prompt in prompts], self._counting(stage)
-        with LocalModel(model, self.tokenizer, name=self.name) as own, ExitStack() as opened:
+        with self._own(stage, model) as own, ExitStack() as opened:
             if stage.pairs == "rollouts":
                 pairs.rolled(own, problems, folder, self._seeded(stage.rolled), judge=self.judge, progress=said)
             elif stage.pairs == "refusals":
@@ -212,6 +206,10 @@ class Works:
                 candidates = [pairs.Candidates(own, 0.7), pairs.Candidates(own, 1.0), *map(pairs.Candidates, others)]
                 pairs.judged(candidates, judge, problems, folder, self._seeded(stage.judged), progress=said)
         return [pairs.tokens(self.format, each) for each in pairs.read(folder)]
+
+    def _own(self, stage: Dpo | Distil, model: Phi3) -> LocalModel:
+        """The model that is trained, as it is, to answer."""
+        return LocalModel(to_sample(model, stage.rollout_dtype), self.tokenizer, name=self.name)
 
     def _seeded(self, how: Seeded) -> Seeded:
         """A stage's settings, whose seed counts from the recipe's."""

@@ -1,7 +1,7 @@
-// The inner loops of the quantised products: R rows times one block of 16 outputs, exact in integers. All variants and
-// all R give the same bits: integer sums are exact, and the fp32 steps between groups are the same in the same order.
+// The inner loops of the quantised products: R rows times B blocks of 16 outputs, exact in integers. All variants, all R and
+// all B give the same bits: integer sums are exact, and the fp32 steps between groups are the same in the same order.
 //
-//   dot_int8<R>: tile[r][lane] = scale[lane] * sum over groups g of x.scales[r][g] * sum of q[lane] x.q[r]
+//   dot_int8<R, B>: tile[b R + r][lane] = scale[lane] * sum over groups g of x.scales[r][g] * sum of q[lane] x.q[r]
 //   dot_int4<R>: tile[r][lane] = sum over groups g of scale[lane][g] * x.scales[r][g] * sum of q[lane] x.q[r]
 //                                                   + minimum[lane][g] * x.sums[r][g]
 #pragma once
@@ -24,7 +24,7 @@ struct Rows {
     const Q* q;
     int64_t stride;
     const float* scales;
-    const float* sums;  // int8: of the integers; int4: of the activations
+    const float* sums;  // int8: of the integers, times -128; int4: of the activations
     int64_t groups;
 };
 
@@ -40,29 +40,43 @@ inline int32_t quad(const int8_t* p) {
 #if defined(PHIFORGE_AVX512)
 
 typedef int8_t Narrow;  // the type of activations in int8 products
-constexpr int INT8_ROWS = 8, INT4_ROWS = 8;
+constexpr int INT8_ROWS = 8, INT8_BLOCKS = 2, INT4_ROWS = 8;  // two blocks share what is read of the rows
+
+// total += products of four pairs a lane, w unsigned. GCC would copy the totals of an unrolled loop there and back.
+inline void add_quads(__m512i& total, __m512i w, __m512i x) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(total) : "v"(w), "v"(x));
+}
 
 // vpdpbusd wants one operand unsigned: weights get 128 added, which the row's sum takes off again.
-template <int R>
+template <int R, int B>
 inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Rows<Narrow>& x, int64_t row,
                      float (*tile)[LANES]) {
     __m512i flip = _mm512_set1_epi8(-128);
     const Narrow* q = x.q + row * x.stride;
-    vf out[R] = {};
+    vf out[B][R] = {};
     for (int64_t g = 0, i = 0; i < quads; g++) {
-        __m512i total[R];
-        UNROLL for (int r = 0; r < R; r++)
-            total[r] = _mm512_set1_epi32(-128 * static_cast<int32_t>(x.sums[(row + r) * x.groups + g]));
+        __m512i total[B][R];
+        UNROLL for (int r = 0; r < R; r++) {
+            __m512i start = _mm512_cvtps_epi32(_mm512_set1_ps(x.sums[(row + r) * x.groups + g]));
+            UNROLL for (int b = 0; b < B; b++) total[b][r] = start;
+        }
         int64_t end = i + QUADS < quads ? i + QUADS : quads;
         for (; i < end; i++) {
-            __m512i w = _mm512_xor_si512(_mm512_loadu_si512(data + i * 64), flip);
-            UNROLL for (int r = 0; r < R; r++)
-                total[r] = _mm512_dpbusd_epi32(total[r], w, _mm512_set1_epi32(quad(q + r * x.stride + i * 4)));
+            __m512i w[B];
+            UNROLL for (int b = 0; b < B; b++)
+                w[b] = _mm512_xor_si512(_mm512_loadu_si512(data + (b * quads + i) * 64), flip);
+            UNROLL for (int r = 0; r < R; r++) {
+                __m512i four = _mm512_set1_epi32(quad(q + r * x.stride + i * 4));
+                UNROLL for (int b = 0; b < B; b++) add_quads(total[b][r], w[b], four);
+            }
         }
-        UNROLL for (int r = 0; r < R; r++)
-            out[r] = fma(to_float((vi)total[r]), splat(x.scales[(row + r) * x.groups + g]), out[r]);
+        UNROLL for (int r = 0; r < R; r++) {
+            vf step = splat(x.scales[(row + r) * x.groups + g]);
+            UNROLL for (int b = 0; b < B; b++) out[b][r] = fma(to_float((vi)total[b][r]), step, out[b][r]);
+        }
     }
-    UNROLL for (int r = 0; r < R; r++) store(tile[r], out[r] * load(scale));
+    UNROLL for (int b = 0; b < B; b++)
+        UNROLL for (int r = 0; r < R; r++) store(tile[b * R + r], out[b][r] * load(scale + b * LANES));
 }
 
 template <int R>
@@ -78,8 +92,8 @@ inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t group,
             __m512i line = _mm512_loadu_si512(data + j * 64);
             __m512i first = _mm512_and_si512(line, low), second = _mm512_and_si512(_mm512_srli_epi16(line, 4), low);
             UNROLL for (int r = 0; r < R; r++) {
-                even[r] = _mm512_dpbusd_epi32(even[r], first, _mm512_set1_epi32(quad(q + r * x.stride + j * 8)));
-                odd[r] = _mm512_dpbusd_epi32(odd[r], second, _mm512_set1_epi32(quad(q + r * x.stride + j * 8 + 4)));
+                add_quads(even[r], first, _mm512_set1_epi32(quad(q + r * x.stride + j * 8)));
+                add_quads(odd[r], second, _mm512_set1_epi32(quad(q + r * x.stride + j * 8 + 4)));
             }
         }
         vf scale = load_f16(scales), minimum = load_f16(scales + LANES);
@@ -95,7 +109,7 @@ inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t group,
 #elif defined(PHIFORGE_AVX2)
 
 typedef int16_t Narrow;
-constexpr int INT8_ROWS = 2, INT4_ROWS = 4;
+constexpr int INT8_ROWS = 2, INT8_BLOCKS = 1, INT4_ROWS = 4;
 constexpr int AHEAD = 1024;  // bytes of weights fetched before a single row needs them
 
 // total += term, here and now: GCC would sum the terms of an unrolled loop in another order and run out of registers.
@@ -106,7 +120,7 @@ constexpr int AHEAD = 1024;  // bytes of weights fetched before a single row nee
     } while (0)
 
 // vpmaddwd on widened weights. vpmaddubsw would saturate: a pair reaches 2 * 127 * 127.
-template <int R>
+template <int R, int B>  // of one block
 inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Rows<Narrow>& x, int64_t row,
                      float (*tile)[LANES]) {
     const Narrow* q = x.q + row * x.stride;
@@ -192,7 +206,7 @@ inline void dot_int4(const uint8_t* data, const uint16_t* scales, int64_t group,
 typedef int8_t Narrow;
 
 #if defined(PHIFORGE_NEON)
-constexpr int INT8_ROWS = 4, INT4_ROWS = 4;
+constexpr int INT8_ROWS = 4, INT8_BLOCKS = 1, INT4_ROWS = 4;
 typedef int8x16_t Quads;  // four lanes' next four inputs each
 inline Quads load_quads(const void* p) { return vld1q_s8((const int8_t*)p); }
 inline Quads low_half(Quads v) { return vandq_s8(v, vdupq_n_s8(15)); }
@@ -201,7 +215,7 @@ inline vi dot(vi total, Quads w, int32_t x) {
     return (vi)vdotq_s32((int32x4_t)total, w, vreinterpretq_s8_s32(vdupq_n_s32(x)));
 }
 #else
-constexpr int INT8_ROWS = 2, INT4_ROWS = 2;
+constexpr int INT8_ROWS = 2, INT8_BLOCKS = 1, INT4_ROWS = 2;
 typedef int8_t Quads __attribute__((vector_size(16)));
 inline Quads load_quads(const void* p) {
     Quads v;
@@ -218,7 +232,7 @@ inline vi dot(vi total, Quads w, int32_t x) {
 }
 #endif
 
-template <int R>
+template <int R, int B>  // of one block
 inline void dot_int8(const int8_t* data, const float* scale, int64_t quads, const Rows<Narrow>& x, int64_t row,
                      float (*tile)[LANES]) {
     const Narrow* q = x.q + row * x.stride;

@@ -92,18 +92,24 @@ PHIFORGE_EXPORT void KERNEL(linear_int8)(const LinearCall* call) {
         float* sums = factors + rows * groups;
         parallel(rows * c.k < 16384 ? 1 : c.threads, rows, [&](int64_t r) {
             quantise_row(c.x + (start + r) * c.x_stride, c.k, 4 * QUADS, q + r * stride, factors + r * groups,
-                         sums + r * groups, false);
+                         sums + r * groups, -128);
         });
         const Rows<Narrow> x = {q, stride, factors, sums, groups};
         Out to = {c.out + start * c.out_stride, c.n, c.out_stride, c.add != 0};
         share(rows, c.n, c.k, stride * sizeof(Narrow), INT8_ROWS, c.threads, [&](const Share& part) {
-            for (int64_t block = part.block; block < part.last_block; block++)
-                tiles<INT8_ROWS>(part.row, part.last_row, [&](int64_t row, auto count) {
-                    constexpr int R = decltype(count)::value;
-                    float tile[R][LANES];
-                    dot_int8<R>(data + block * quads * 64, scales + block * LANES, quads, x, row, tile);
-                    for (int r = 0; r < R; r++) to.put(row + r, block, tile[r]);
-                });
+            int64_t block = part.block;
+            auto some = [&](auto blocks) {
+                constexpr int B = decltype(blocks)::value;
+                for (; block + B <= part.last_block; block += B)
+                    tiles<INT8_ROWS>(part.row, part.last_row, [&](int64_t row, auto count) {
+                        constexpr int R = decltype(count)::value;
+                        float tile[B * R][LANES];
+                        dot_int8<R, B>(data + block * quads * 64, scales + block * LANES, quads, x, row, tile);
+                        for (int i = 0; i < B * R; i++) to.put(row + i % R, block + i / R, tile[i]);
+                    });
+            };
+            some(Count<INT8_BLOCKS>());
+            some(Count<1>());
         });
     }
 }
@@ -121,7 +127,7 @@ PHIFORGE_EXPORT void KERNEL(linear_int4)(const LinearCall* call) {
         float* sums = factors + rows * groups;
         parallel(rows * c.k < 16384 ? 1 : c.threads, rows, [&](int64_t r) {
             quantise_row(c.x + (start + r) * c.x_stride, c.k, c.group, q + r * stride, factors + r * groups,
-                         sums + r * groups, true);
+                         sums + r * groups, 0);
         });
         const Rows<int8_t> x = {q, stride, factors, sums, groups};
         Out to = {c.out + start * c.out_stride, c.n, c.out_stride, c.add != 0};
