@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -169,6 +170,7 @@ def main() -> int:
     parser.add_argument("--search", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the side under measurement ends, too
     with tempfile.TemporaryDirectory(prefix="bench-train-") as folder:
         bench = Bench(args.trl, Path(folder), 1 if args.quick else args.rounds, 2 if args.quick else 4)
         if args.search:

@@ -53,8 +53,15 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.close()  # the reader has gone; Python would complain about it at exit
         return 1
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_said(error)}", file=sys.stderr)
         return 2 if isinstance(error, WrongWords) else 1
+
+
+def _said(error: Exception) -> str:
+    """Of a file, which and what, without the system's number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 if __name__ == "__main__":

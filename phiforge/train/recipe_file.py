@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -26,14 +27,12 @@ R = TypeVar("R", bound=Recipe)
 def read_recipe(path: str | os.PathLike[str], *, here: bool = True) -> Recipe:
     """Raises OSError for a missing file, ValueError naming the file and what is wrong in it; `here`: also if its model or data
     are not at hand."""
-    try:
+    with _named(path):
         recipe = decode(Path(path).read_bytes(), Recipe)
         check(recipe)
         if here:
             check_here(recipe)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return recipe
+        return recipe
 
 
 def decode(text: bytes, kind: type[R]) -> R:
@@ -165,30 +164,35 @@ def check_here(recipe: Recipe) -> None:
     if recipe.start.model:
         find(recipe.start.model)
     for name, data in recipe.data.items():
-        if data.tokens:
-            raise ValueError(f"[data.{name}] has no path: such a recipe can only be planned (--plan)")
-        if data.path:
-            mixture.files(data.path)
-        if data.pipelines:
-            factory.plan(data.making(str(Path(recipe.out).expanduser() / "data" / name)))
-        _at_hand(f"[data.{name}]", data.teacher)
+        with _named(f"[data.{name}]"):
+            if data.tokens:
+                raise ValueError("it has no path: such a recipe can only be planned (--plan)")
+            if data.path:
+                mixture.files(data.path)
+            if data.pipelines:
+                factory.plan(data.making(str(Path(recipe.out).expanduser() / "data" / name)))
+            _at_hand(data.teacher)
     for stage in recipe.stage:
-        where = f"stage {stage.title!r}"
-        if isinstance(stage, Distil):
-            _at_hand(where, stage.teacher)
-        elif isinstance(stage, Dpo) and stage.pairs == "judged":
-            _at_hand(where, stage.judge, *stage.others)
-        elif isinstance(stage, Grpo):
-            _at_hand(where, reward=stage.reward)
+        with _named(f"stage {stage.title!r}"):
+            if isinstance(stage, Distil):
+                _at_hand(stage.teacher)
+            elif isinstance(stage, Dpo) and stage.pairs == "judged":
+                _at_hand(stage.judge, *stage.others)
+            elif isinstance(stage, Grpo):
+                rewards.load(stage.reward)
 
 
-def _at_hand(where: str, *models: str, reward: str = "") -> None:
-    """Raises ValueError for a model that isn't here, and is no endpoint, or a reward that can't be loaded."""
+def _at_hand(*models: str) -> None:
+    """Raises ValueError for a model that isn't here, and is no endpoint."""
+    for model in models:
+        if model and not is_endpoint(model):
+            find(model)
+
+
+@contextmanager
+def _named(where: str | os.PathLike[str]) -> Iterator[None]:
+    """What is wrong in here is said to be there."""
     try:
-        for model in models:
-            if model and not is_endpoint(model):
-                find(model)
-        if reward:
-            rewards.load(reward)
+        yield
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
