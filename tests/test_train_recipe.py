@@ -191,7 +191,7 @@ def test_prompts_are_learnt_as_far_as_asked_for(
         ({"optimizer": {"lr": -1e-3}}, "Expected `float` > 0.0 - at `$.stage[0].optimizer.lr`"),
         ({"optimizer": {"warmup": 2.0}}, "Expected `float` <= 1.0 - at `$.stage[0].optimizer.warmup`"),
         ({"lora": {"rank": 0}}, "Expected `int` >= 1 - at `$.stage[0].lora.rank`"),
-        ({"lora": {"modules": ["nothing"]}}, "no linear layer is called 'nothing'"),
+        ({"lora": {"modules": ["nothing"]}}, "stage 'sft': no linear layer is called 'nothing'"),
         ({"length": 4000}, "length = 4000 must be at least 2 and at most `micro`"),
         ({"batch": 64}, "batch = 64 must be a multiple of micro = 128"),
         ({"batch": 200}, "batch = 200 must be a multiple of micro = 128"),

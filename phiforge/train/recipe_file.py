@@ -16,9 +16,10 @@ from phiforge.data import mixture
 from phiforge.data import run as factory
 from phiforge.lm import is_endpoint
 from phiforge.model.config import PRESETS
+from phiforge.model.lora import new_adapter
 from phiforge.store.models import find
 from phiforge.train import rewards
-from phiforge.train.pretrain import DEPTHS
+from phiforge.train.pretrain import DEPTHS, nano
 from phiforge.train.recipe import AnyStage, Distil, Dpo, Grpo, Midtrain, Reading, Recipe
 
 R = TypeVar("R", bound=Recipe)
@@ -147,13 +148,13 @@ def _check_stage(stage: AnyStage) -> None:
     for name, ok, expected in rules:
         if not ok:
             raise ValueError(f"stage {stage.title!r}: {name} = {_shown(getattr(stage, name))} must be {expected}")
-    try:
+    with _named(f"stage {stage.title!r}"):
+        if stage.lora:
+            new_adapter(nano(1, 64), modules=stage.lora.modules)  # of any network: the names are alike in all
         if isinstance(stage, Dpo):
             stage.search.check()
         elif isinstance(stage, Grpo):
             stage.settings.check()
-    except ValueError as error:
-        raise ValueError(f"stage {stage.title!r}: {error}") from None
 
 
 def _shown(value: Any) -> str:
