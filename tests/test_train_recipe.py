@@ -68,10 +68,10 @@ def recipe(tmp_path: Path, network: Callable[..., Any]) -> Callable[..., Path]:
             "out": str(tmp_path / "out"), "dtype": "float32", "start": {"model": str(tmp_path / "base")},
             "data": {"rows": {"path": str(tmp_path / "rows.jsonl")}},
         }  # fmt: skip
-        stage |= {key: value for key, value in changes.items() if key not in ("start", "sources")}
+        top = {"start": "start", "tokenizer": "tokenizer", "sources": "data"}
+        stage |= {key: value for key, value in changes.items() if key not in top}
         keys["stage"] = [{key: value for key, value in stage.items() if value is not None}]
-        keys |= {"start": changes["start"]} if "start" in changes else {}
-        keys |= {"data": changes["sources"]} if "sources" in changes else {}
+        keys |= {key: changes[name] for name, key in top.items() if name in changes}
         file = tmp_path / "recipe.toml"
         file.write_bytes(msgspec.toml.encode(keys))
         return file
@@ -216,6 +216,10 @@ def test_prompts_are_learnt_as_far_as_asked_for(
         ({"data": [], "mix": {"rows": 0.5}, "tokens": 9}, "shares that add up to 1"),
         ({"start": {"model": "nobody"}}, "nobody"),
         ({"start": {"depth": 2}}, "a network from scratch needs a [tokenizer]"),
+        (
+            {"start": {"depth": 2}, "tokenizer": {"size": 100, "data": ["rows"]}},
+            "Expected `int` >= 272 - at `$.tokenizer.size`",
+        ),
         ({"start": {}}, "[start] needs one of model, depth and preset"),
         ({"sources": {"rows": {"path": "nowhere"}}}, "nowhere: no such file"),
         ({"sources": {"rows": {"tokens": 5}}}, "can only be planned"),

@@ -97,9 +97,8 @@ class Generate:
     drawn: bool = False
     verifier: str = ""  # instead of the problem's
     tools: bool = True  # whether metadata's tools are offered, in the model's own dialect
-    grammar: bool = (
-        False  # whether calls are held to the tools' schemas as they are written; models on this machine only
-    )
+    # Whether calls are held to the tools' schemas as they are written, and whether one must be; models on this machine only.
+    grammar: Literal["", "allowed", "required"] = ""
     calculator: bool = False  # whether a calculator is offered instead, whose calls are answered
     think_limit: int | None = None  # tokens of a thought, which is closed then; models on this machine only
     temperature: float | None = 0.0

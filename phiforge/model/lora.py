@@ -60,13 +60,34 @@ class LowRank:
             found[block.start : block.end] = True
         return found
 
+    def rows(self, start: int, end: int) -> LowRank:
+        """What it is to rows start to end of the output alone."""
+
+        def within(row: int) -> int:
+            return min(max(row, start), end) - start
+
+        blocks = tuple(block._replace(start=within(block.start), end=within(block.end)) for block in self.blocks)
+        return LowRank(
+            self.a, self.b[start:end], blocks, None if self.magnitude is None else self.magnitude[start:end]
+        )
+
+    def added(self, weight: Tensor) -> Tensor:
+        """W + scale B A, fp32 [d_out, d_in], of the layer's weight W."""
+        a, b = (x.to(weight.device, torch.float32) for x in (self.a, self.b * self.factor()))
+        return weight.float() + b @ a
+
     def gain(self, weight: Tensor) -> Tensor | None:
         """What DoRA multiplies each row of W + scale B A by, fp32 [d_out], for the layer's weight [d_out, d_in]."""
-        if self.magnitude is None:
-            return None
-        a, b = (x.to(weight.device, torch.float32) for x in (self.a, self.b * self.factor()))
-        norm = torch.linalg.vector_norm(weight.float() + b @ a, dim=1)
-        return torch.where(self.covered().to(weight.device), self.magnitude.to(weight.device).float() / norm, 1.0)
+        return None if self.magnitude is None else self._gain(self.magnitude, self.added(weight))
+
+    def merged(self, weight: Tensor) -> Tensor:
+        """The weight that does what W and the update do, fp32 [d_out, d_in]."""
+        new = self.added(weight)
+        return new if self.magnitude is None else new * self._gain(self.magnitude, new)[:, None]
+
+    def _gain(self, magnitude: Tensor, new: Tensor) -> Tensor:
+        norm = torch.linalg.vector_norm(new, dim=1)
+        return torch.where(self.covered().to(new.device), magnitude.to(new.device).float() / norm, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +273,6 @@ def merge(model: Phi3, adapter: Adapter) -> None:
             raise ValueError(f"{name} is a {type(layer).__name__}; an adapter merges into plain weights only")
         layers[name] = layer
     for name, layer in layers.items():
-        update, old = adapter.updates[name], layer.weight
-        a, b = (x.to(old.device, torch.float32) for x in (update.a, update.b * update.factor()))
-        new, gain = old.float() + b @ a, update.gain(old)
-        if gain is not None:
-            new *= gain[:, None]
+        old = layer.weight
         # A new tensor, as the old one may be a file's pages.
-        layer.weight = nn.Parameter(new.to(old.dtype), requires_grad=old.requires_grad)
+        layer.weight = nn.Parameter(adapter.updates[name].merged(old).to(old.dtype), requires_grad=old.requires_grad)

@@ -35,6 +35,7 @@ from phiforge.train.optim import Optimizer
 from phiforge.train.precision import Precision
 from phiforge.train.pretrain import DEPTHS, nano
 from phiforge.train.rollouts import RolloutDtype
+from phiforge.train.tokenizer import SMALLEST
 from phiforge.train.tracker import Tracker
 
 
@@ -76,7 +77,7 @@ class Start(Struct, frozen=True, forbid_unknown_fields=True):
 class Vocabulary(Struct, frozen=True, forbid_unknown_fields=True):
     """A tokenizer that is learnt from the texts of `data`."""
 
-    size: Count
+    size: Annotated[int, Meta(ge=SMALLEST)]
     data: list[str]
 
 

@@ -184,7 +184,6 @@ def plain_weights(model: Phi3) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-@torch.no_grad()
 def to_sample(model: Phi3, dtype: RolloutDtype) -> Phi3:
     """A trained network as an engine takes it: over the same tensors, or a copy of another type."""
     if dtype == "same":

@@ -62,7 +62,11 @@ TASK = Task(
         ),
         "grammar": Generate(
             words="As tools, with calls held to the functions' schemas as they are written, and thoughts to 512 tokens.",
-            version=2, grammar=True, think_limit=512, max_tokens=1024,
+            version=2, grammar="allowed", think_limit=512, max_tokens=1024,
+        ),
+        "required": Generate(
+            words='As grammar, and one call must be made (tool_choice = "required" in OpenAI\'s API): not for irrelevance.',
+            grammar="required", think_limit=512, max_tokens=1024,
         ),
         "prompt": Generate(
             words="BFCL's prompt mode: functions in the system message, the call as Python or JSON; greedy; AST rules.",

@@ -59,14 +59,14 @@ inline float quantise(const float* x, int64_t k, int64_t padded, Q* q, int32_t* 
     return !finite ? __builtin_nanf("") : zero ? 0 : magnitude / 127;
 }
 
-// A row, group by group: integers, and for each group its scale and its sum: of what the integers stand for, or `times` theirs.
-template <class Q>
-inline void quantise_row(const float* x, int64_t k, int64_t group, Q* q, float* scales, float* sums, float times) {
+// A row, group by group: integers, and for each group its scale, and what `sum` makes of the integers' sum and the scale.
+template <class Q, class Sum>
+inline void quantise_row(const float* x, int64_t k, int64_t group, Q* q, float* scales, float* sums, Sum sum) {
     for (int64_t g = 0, start = 0; start < k; g++, start += group) {
         int64_t count = k - start < group ? k - start : group, padded = (count + 3) / 4 * 4;
         int32_t total;
         scales[g] = quantise(x + start, count, padded, q + start, &total);
-        sums[g] = static_cast<float>(total) * (times ? times : scales[g]);
+        sums[g] = sum(static_cast<float>(total), scales[g]);
     }
 }
 

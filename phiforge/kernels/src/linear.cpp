@@ -92,7 +92,7 @@ PHIFORGE_EXPORT void KERNEL(linear_int8)(const LinearCall* call) {
         float* sums = factors + rows * groups;
         parallel(rows * c.k < 16384 ? 1 : c.threads, rows, [&](int64_t r) {
             quantise_row(c.x + (start + r) * c.x_stride, c.k, 4 * QUADS, q + r * stride, factors + r * groups,
-                         sums + r * groups, -128);
+                         sums + r * groups, [](float total, float) { return -128 * total; });
         });
         const Rows<Narrow> x = {q, stride, factors, sums, groups};
         Out to = {c.out + start * c.out_stride, c.n, c.out_stride, c.add != 0};
@@ -127,7 +127,7 @@ PHIFORGE_EXPORT void KERNEL(linear_int4)(const LinearCall* call) {
         float* sums = factors + rows * groups;
         parallel(rows * c.k < 16384 ? 1 : c.threads, rows, [&](int64_t r) {
             quantise_row(c.x + (start + r) * c.x_stride, c.k, c.group, q + r * stride, factors + r * groups,
-                         sums + r * groups, 0);
+                         sums + r * groups, [](float total, float scale) { return total * scale; });
         });
         const Rows<int8_t> x = {q, stride, factors, sums, groups};
         Out to = {c.out + start * c.out_stride, c.n, c.out_stride, c.add != 0};
