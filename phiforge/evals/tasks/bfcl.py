@@ -19,6 +19,7 @@ def item(row: Row, index: int) -> Problem:
         for each in row["function"]
     ]
     right = [{"name": name, "accept": values} for call in row.get("ground_truth", ()) for name, values in call.items()]
+    tools = [offered(each) | {"name": each["name"].replace(".", "_")} for each in functions]
     subset = row["_file"].removeprefix("BFCL_v4_")
     if not right and subset != "irrelevance":
         raise ValueError(f"{row['id']} has no right call: its file is missing in bfcl/possible_answer; {GET}")
@@ -28,10 +29,7 @@ def item(row: Row, index: int) -> Problem:
         answer=json.dumps(right),
         verifier="calls",
         verifier_args={"functions": functions},
-        metadata={
-            "subset": subset,
-            "tools": [offered(each) | {"name": each["name"].replace(".", "_")} for each in functions],
-        },
+        metadata={"subset": subset, "tools": tools},
     )
 
 
