@@ -238,6 +238,16 @@ def test_a_recipe_is_checked_before_any_work(
     assert not (tmp_path / "out/1-sft/metrics.jsonl").exists()
 
 
+def test_another_spike_is_no_other_recipe(recipe: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """So that a run that a hard batch has stopped goes on."""
+    assert main(["train", str(recipe()), "--json"]) == 0
+    made = capsys.readouterr().out
+    assert main(["train", str(recipe(spike=20)), "--json"]) == 0
+    assert capsys.readouterr().out == made
+    assert main(["train", str(recipe(spike=20, batch=256)), "--json"]) == 1
+    assert "holds a run of another recipe" in capsys.readouterr().err
+
+
 # --- from nothing to a model that solves ---------------------------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ class Course:
         said = f"{number + 1}/{len(recipe.stage)} {stage.title}"
         train(
             model, work, optimizer(stage, model, work.steps), folder.path, progress=lambda step: self.progress(said, step),
-            precision=stage.precision, recompute=stage.recompute, tracker=recipe.tracker,
+            precision=stage.precision, recompute=stage.recompute, tracker=recipe.tracker, spike=stage.spike,
         )  # fmt: skip
         return distributed.by_first(lambda: self._finish(stage, model, adapter, folder, work, before, about))
 

@@ -235,7 +235,8 @@ def _sound(
         reason = f"the loss is {loss} and the gradient's norm {norm}"
     elif len(last) >= 20 and loss > spike * max(median(last), 0.2) and loss > UNHEARD * max(last):
         reason = (
-            f"the loss is {loss:.3f}, after {median(last):.3f}, at most {max(last):.3f}, in the last {len(last)} steps"
+            f"the loss is {loss:.3f}, after {median(last):.3f}, at most {max(last):.3f}, in the last {len(last)} steps "
+            f"(a `spike` of the stage above {spike:g} lets it pass)"
         )
     else:
         return

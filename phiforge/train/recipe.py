@@ -31,6 +31,7 @@ from phiforge.model.config import PRESETS, ModelConfig
 from phiforge.train import distil, groups, grpo, pivotal
 from phiforge.train import pairs as pairing
 from phiforge.train.limits import BelowOne, Count, NotNegative, Positive, Share
+from phiforge.train.loop import SPIKE
 from phiforge.train.optim import Optimizer
 from phiforge.train.precision import Precision
 from phiforge.train.pretrain import DEPTHS, nano
@@ -124,7 +125,8 @@ class Lora(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
     """What all stages have. `data` names the sources; `micro` is how many tokens are in memory at a time. `weights` in bfloat16,
-    with their gradients and AdamW's moments, take half the memory; beside an adapter, those that stay do."""
+    with their gradients and AdamW's moments, take half the memory; beside an adapter, those that stay do. A loss above `spike`
+    times the median of the last steps, and twice their highest, stops the run; another `spike` goes on with it."""
 
     name: str = ""
     data: list[str] = []
@@ -134,6 +136,7 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_f
     precision: Precision = "auto"
     weights: Literal["float32", "bfloat16"] = "float32"
     recompute: bool = False
+    spike: Positive = SPIKE
 
     @property
     def sources(self) -> list[str]:

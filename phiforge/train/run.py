@@ -33,7 +33,7 @@ from phiforge.train import distributed, environments, report
 from phiforge.train import tokenizer as vocabulary
 from phiforge.train.course import Course
 from phiforge.train.environments import Environment
-from phiforge.train.loop import Step
+from phiforge.train.loop import SPIKE, Step
 from phiforge.train.measure import Result
 from phiforge.train.recipe import Data, Recipe
 from phiforge.train.work import Progress
@@ -85,11 +85,16 @@ def _describe(out: Path, recipe: Recipe) -> None:
         begun = there and replace(
             recipe, stage=recipe.stage[: len(there.stage)], data={name: recipe.data.get(name) for name in there.data}
         )
-        if not there or begun != there:
+        if not there or not begun or _made(begun) != _made(there):
             raise ValueError(f"{out} holds a run of another recipe: name another `out`, or delete it")
     about = _About(recipe, phiforge.__version__, str(torch.__version__))
     with whole(file) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(about)))
+
+
+def _made(recipe: Recipe) -> Recipe:
+    """What decides the weights; not what stops a run."""
+    return replace(recipe, stage=[replace(stage, spike=SPIKE) for stage in recipe.stage])
 
 
 def _recipe_of(file: Path) -> Recipe | None:
