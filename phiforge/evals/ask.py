@@ -174,8 +174,9 @@ async def _chat(lm: LanguageModel, protocol: Generate, work: Work, sampling: Sam
     offered, options = protocol.offered(work.problem), Options(adapter=adapter, think_limit=protocol.think_limit)
     if protocol.grammar and offered:
         format = _local(lm).format
-        one = calls.required(format, offered, parallel=False) if protocol.grammar == "required" else None
-        sampling = replace(sampling, grammar=one or calls.allowed(format, offered))
+        one = protocol.grammar == "required"
+        held = calls.required(format, offered, parallel=False) if one else calls.allowed(format, offered)
+        sampling = replace(sampling, grammar=held)
     replies: list[Reply] = []
     texts: list[str] = []
     for follow_up in [None, *work.problem.metadata.get("follow_ups", ())]:

@@ -1,0 +1,63 @@
+"""The data of tasks: found, pinned, and read as it was published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from eval_sets import write_sets
+
+from phiforge.evals import task as registry
+from phiforge.evals.data import data_folder, load, problems
+from phiforge.evals.grade import grade
+
+SHARED = Path(__file__).parents[2] / "shared/data"
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sets(tmp_path_factory.mktemp("sets"))
+
+
+def test_missing_data_says_how_to_get_it(sets: Path, tmp_path: Path) -> None:
+    task = registry.get("gsm8k")
+    with pytest.raises(ValueError, match=r"github\.com/openai/grade-school-math.*--data.*--hub"):
+        load(task.data["test"], tmp_path)
+    with pytest.raises(ValueError, match="did you mean gsm8k"):
+        registry.get("gsm8")
+    with pytest.raises(ValueError, match="has no part 'botany': it has sums, words_of_the_sea"):
+        problems(registry.get("mmlu"), load(registry.get("mmlu").data["test"], sets), "test", "botany")
+    assert len(problems(registry.get("mmlu"), load(registry.get("mmlu").data["test"], sets), "test", "sums")) == 6
+
+
+def test_data_that_is_pinned_must_be_the_same(sets: Path) -> None:
+    source = registry.get("gsm8k").data["test"]
+    found = load(source, sets)
+    assert not found.pinned
+    pinned = type(source)(folder="gsm8k", files="test.jsonl", sha256=found.sha256)
+    assert load(pinned, sets).pinned
+    with pytest.raises(ValueError, match="is not the data this task was written for"):
+        load(registry.get("gsm8k").data["train"], sets)
+    assert not load(registry.get("gsm8k").data["train"], sets, unpinned=True).pinned
+
+
+def test_the_folder_of_data_is_named_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert data_folder("x") == Path("x")
+    monkeypatch.setenv("PHIFORGE_DATA", "/y")
+    assert data_folder() == Path("/y")
+    monkeypatch.delenv("PHIFORGE_DATA")
+    assert data_folder() == Path("data")
+
+
+@pytest.mark.skipif(not (SHARED / "mmlu").exists(), reason="the data sets are not here")
+def test_mmlu_and_gsm8k_read_the_published_files() -> None:
+    mmlu, gsm8k = registry.get("mmlu"), registry.get("gsm8k")
+    there = problems(mmlu, load(mmlu.data["test"], SHARED), "test")
+    assert (len(there), len({p.metadata["subset"] for p in there})) == (570, 57)
+    assert load(gsm8k.data["train"], SHARED).pinned
+    assert load(mmlu.data["dev"], SHARED).pinned
+    train = problems(gsm8k, load(gsm8k.data["train"], SHARED), "train")
+    assert len(train) == 7473
+    for each in train[::500]:
+        assert grade("math", each.metadata["solution"], each).outcome == "right"
+        assert "<<" not in each.metadata["solution"]
