@@ -45,7 +45,6 @@ TEMPLATE = (
     "{% for m in messages %}<bos>{{ m.role }} {{ m.content }}<eos>{% endfor %}"
     "{% if add_generation_prompt %}<bos>assistant {% endif %}"
 )
-SHARED = Path(__file__).parents[2] / "shared/data"
 
 
 @pytest.fixture(scope="module")
