@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+SHARED = Path(__file__).parents[2] / "shared/data"
+
 
 def write_sets(folder: Path) -> Path:
     """Two MMLU subjects, twelve GSM8K problems, a corpus of two files, in `folder`."""

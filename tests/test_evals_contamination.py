@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from test_evals_run import SHARED
+from eval_sets import SHARED
 from test_evals_run import model_folder as model_folder
 
 from phiforge.cli.main import main

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from eval_sets import write_sets
+from eval_sets import SHARED, write_sets
 
 from phiforge.evals import task as registry
 from phiforge.evals.data import data_folder, load, problems
 from phiforge.evals.grade import grade
-
-SHARED = Path(__file__).parents[2] / "shared/data"
 
 
 @pytest.fixture(scope="module")

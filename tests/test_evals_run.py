@@ -158,6 +158,15 @@ def test_texts_are_not_weighed_by_an_endpoint(sets: Path) -> None:
         plan("mmlu", lm, sets)
 
 
+@pytest.mark.parametrize(("task", "protocol"), [("gsm8k", "8-shot"), ("bfcl", "required")])
+def test_what_needs_a_model_of_this_machine_is_not_asked_of_an_endpoint(sets: Path, task: str, protocol: str) -> None:
+    with (
+        RemoteModel("http://127.0.0.1:9/v1", "phi-4", api_key="") as lm,
+        pytest.raises(ValueError, match=f"{task}, {protocol}: phi-4 is behind an endpoint for conversations"),
+    ):
+        plan(task, lm, sets, Options(protocol=protocol))
+
+
 def test_a_text_beyond_the_context_is_an_error_of_its_own(lm: LocalModel, sets: Path, tmp_path: Path) -> None:
     rows = [f"{'x' * (20_000 if i == 1 else 3)},a,b,c,d,{i % 4}" for i in range(3)]
     (tmp_path / "mmlu/dev").mkdir(parents=True)

@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 import pytest
 from endpoint import Server, delta, sends, usage
-from test_evals_run import SHARED, measure, model_folder
+from eval_sets import SHARED
+from test_evals_run import measure, model_folder
 
 from phiforge.cli.main import main
 from phiforge.evals import task as registry

@@ -110,6 +110,11 @@ class Generate:
     judge: Callable[[LanguageModel, Problem, list[str]], Grade] | None = None
     kind: ClassVar[str] = "generate"
 
+    @property
+    def here(self) -> bool:
+        """Whether it needs a model on this machine."""
+        return not self.chat or bool(self.grammar) or self.think_limit is not None
+
     def offered(self, problem: Problem) -> list[Tool] | None:
         """The tools that a model may call."""
         return [CALCULATOR] if self.calculator else (self.tools and problem.metadata.get("tools")) or None

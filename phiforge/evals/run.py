@@ -100,6 +100,11 @@ def plan(
             f"{name}, {protocol_name}: {lm.name} is behind an endpoint, which cannot weigh given texts; take a protocol in "
             f"which the model writes, or a model on this machine"
         )
+    if isinstance(protocol, Generate) and protocol.here and not hasattr(lm, "submit"):
+        raise ValueError(
+            f"{name}, {protocol_name}: {lm.name} is behind an endpoint for conversations, and this protocol is for models on "
+            f"this machine"
+        )
     if isinstance(protocol, Generate) and protocol.judge is not None and not judge:
         raise sets.Missing(f"no judge: a language model grades {name}, name one with --judge")
     split = options.split or task.split
