@@ -1,11 +1,10 @@
 """The data of phiforge-135m-reasoning: `python recipes/reasoning/prepare.py`, then `phiforge train recipes/reasoning/train.toml`.
 
     <out>/dev.jsonl          GSM8K's training problems that nothing below is made from: one of 15, told by a hash of the question
-    <out>/gsm8k.jsonl        the others, with their calculator notes as thoughts
+    <out>/gsm8k.jsonl        the others, with their calculator notes as thoughts, each after what it is of
     <out>/varied.jsonl       the same with other numbers and names, computed anew
     <out>/backward.jsonl     the same asked backwards: from the answer to one of the numbers
-    <out>/stories.jsonl      stories of several steps, as GSM8K's are
-    <out>/calculator.jsonl   gsm8k.jsonl and one in four of the stories once more, a calculator offered: a call for each note
+    <out>/calculator.jsonl   gsm8k.jsonl and one in three of varied.jsonl once more, a calculator offered: a call for each note
     <out>/practice.jsonl     word, arithmetic, logic and calendar problems of the data factory
     <out>/practice-test.jsonl    the like from other seeds, in phrasings and of things that no row of the above has
     <out>/calls.jsonl        requests and tools, and when to ask back or to call nothing
@@ -17,8 +16,9 @@
     <out>/sums/sums.txt      the equations of gsm8k.jsonl and varied.jsonl, a line each
     <out>/text/*.txt         documentation, to go on reading well: half of docs_corpus, the other half is measured on
 
-Thoughts are written as short as they can be, one equation a line: on two cores every token counts, and small models learn more
-from equations than from sentences about them (docs/log.md). What can't be computed in one's head is computed by hand.
+Thoughts are short, one equation a line after a few words that say what it is of (labels.py): on two cores every token counts, and
+small models learn more from equations than from sentences about them (docs/log.md). What can't be computed in one's head is
+computed by hand.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from random import Random
 
 import msgspec
 from everyday import requests, unknown, wishes
+from labels import NOTE, Labels
 from msgspec.structs import replace
 
 from phiforge import verify
@@ -55,7 +56,7 @@ from phiforge.lm.tools import CALCULATOR, calculate
 from phiforge.records import Example, Message, Problem, Provenance, ToolCall, write_jsonl
 
 DEV = 15  # one problem of so many
-VARIED, BACKWARD, STORIES = 20_000, 12_000, 6_000  # rows
+VARIED, BACKWARD = 20_000, 12_000  # rows
 PRACTICE, CALLS, FUNCTIONS = 400, 1_500, 8_000  # rows of each pipeline
 PHRASINGS = 8  # of a pipeline's templates, one of so many is kept for the test
 TESTED = 40  # problems of each pipeline
@@ -75,7 +76,6 @@ BOXED = (
     "\n\nPlease reason step by step, and put your final answer within \\boxed{}."  # how many ask, and one row in four
 )
 
-NOTE = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
 
 
@@ -96,18 +96,17 @@ def main() -> None:
         return kept
 
     write_jsonl(out / "dev.jsonl", dev)
-    noted = save("gsm8k.jsonl", (boxed(row) for seed in learn if (row := worked(seed))))
-    told = made(out / "stories", ["words.stories"], STORIES, level=2)
-    stories = save("stories.jsonl", (row for each in told if (row := again(each))))
-    save("calculator.jsonl", (with_calculator(row) for row in [*noted, *stories[::4]]))
+    labels = Labels(f"{seed.text} {seed.answer}" for seed in learn)
+    noted = save("gsm8k.jsonl", (boxed(row) for seed in learn if (row := worked(seed, labels))))
     clean = {row.problem.id for row in noted}
     seed_rows = [{"question": seed.text, "answer": seed.answer} for seed in learn if seed.id in clean]
     write_jsonl(out / "seeds.jsonl", seed_rows)
     annotated = {"seeds": str(out / "seeds.jsonl"), "column": "question"}
     varied = made(out / "varied", ["words.varied"], VARIED, level=2, **annotated)
-    renumbered = save("varied.jsonl", (row for each in varied if (row := again(each))))
+    renumbered = save("varied.jsonl", (row for each in varied if (row := again(each, labels))))
+    save("calculator.jsonl", (with_calculator(row) for row in [*noted, *renumbered[::3]]))
     backward = made(out / "backward", ["words.backward"], BACKWARD, level=2, **annotated)
-    save("backward.jsonl", (row for each in backward if (row := again(each))))
+    save("backward.jsonl", (row for each in backward if (row := again(each, labels))))
     (out / "sums").mkdir(exist_ok=True)
     (out / "sums/sums.txt").write_text(sums([*noted, *renumbered]))
     easy = made(out / "practice", SUMS, PRACTICE, level=1)
@@ -177,8 +176,9 @@ def problem(seed: seeds.Seed) -> Problem:
     )
 
 
-def worked(seed: seeds.Seed) -> Example | None:
-    """A row whose thought is the calculator notes of a solution; None where a note is wrong, or they don't lead to the answer."""
+def worked(seed: seeds.Seed, labels: Labels) -> Example | None:
+    """A row whose thought is the calculator notes of a solution, each after its label; None where a note is wrong, or they
+    don't lead to the answer."""
     asked = problem(seed)
     notes = [(left.replace(" ", ""), right.strip().replace(",", "")) for left, right in asked.metadata["notes"]]
     try:
@@ -187,16 +187,16 @@ def worked(seed: seeds.Seed) -> Example | None:
             return None
     except (Unfit, ValueError):
         return None
-    said = Message(
-        "assistant", f"Answer: \\boxed{{{asked.answer}}}", thinking="\n".join(spelled(f"{a}={b}") for a, b in notes)
-    )
-    asked = replace(asked, metadata={"notes": notes})
+    heads = [f"{label}: " if label else "" for label in labels(seed.answer)]
+    lines = [f"{head}{spelled(f'{a}={b}')}" for head, (a, b) in zip(heads, notes, strict=True)]
+    said = Message("assistant", f"Answer: \\boxed{{{asked.answer}}}", thinking="\n".join(lines))
+    asked = replace(asked, metadata={"notes": notes, "heads": heads})
     return Example(asked, said, Provenance("gsm8k train", [seed.id], licence="mit"))
 
 
 def sums(rows: list[Example]) -> str:
     """The equations of thoughts, in any order, in paragraphs of fifty."""
-    lines = [line for row in rows for line in str(row.response.thinking).splitlines()]
+    lines = [line.rpartition(": ")[2] for row in rows for line in str(row.response.thinking).splitlines()]
     Random("sums").shuffle(lines)
     return "\n\n".join("\n".join(lines[i : i + 50]) for i in range(0, len(lines), 50))
 
@@ -209,11 +209,11 @@ def boxed(row: Example) -> Example:
     return replace(row, problem=replace(row.problem, messages=[Message("user", first.text + BOXED)]))
 
 
-def again(row: Example) -> Example | None:
-    """A row of words.varied, words.backward or words.stories with its notes as thoughts."""
+def again(row: Example, labels: Labels) -> Example | None:
+    """A row of words.varied or words.backward with its notes as thoughts."""
     asked = row.problem
     seed = seeds.Seed(id=asked.id, text=asked.messages[-1].text, answer=asked.metadata["annotated"])
-    found = worked(seed)
+    found = worked(seed, labels)
     return found and replace(found, provenance=row.provenance)
 
 
@@ -224,8 +224,8 @@ def computed(expression: str) -> Fraction:
 def with_calculator(row: Example) -> Example:
     """The same with a calculator on offer: a call for each note, instead of a thought."""
     turns = list(row.problem.messages)
-    for left, _ in row.problem.metadata["notes"]:
-        turns.append(Message("assistant", tool_calls=[ToolCall("calculator", {"expression": left})]))
+    for head, (left, _) in zip(row.problem.metadata["heads"], row.problem.metadata["notes"], strict=True):
+        turns.append(Message("assistant", head, tool_calls=[ToolCall("calculator", {"expression": left})]))
         turns.append(Message("tool", calculate(left)))
     asked = replace(row.problem, messages=turns, metadata={"tools": [CALCULATOR]})
     return Example(asked, replace(row.response, thinking=None), row.provenance)
