@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eval_sets import SHARED, write_sets
 
 from phiforge.evals import task as registry
-from phiforge.evals.data import data_folder, load, problems
+from phiforge.evals.data import data_folder, load, problems, read_rows
 from phiforge.evals.grade import grade
+from phiforge.evals.tasks.mgsm import INSTRUCTIONS
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,30 @@ def test_mmlu_and_gsm8k_read_the_published_files() -> None:
     for each in train[::500]:
         assert grade("math", each.metadata["solution"], each).outcome == "right"
         assert "<<" not in each.metadata["solution"]
+
+
+def test_files_may_hold_one_row_a_list_or_a_row_a_line(tmp_path: Path) -> None:
+    for text, n in (('{\n "a": 1\n}', 1), ('[{"a": 1}, {"a": 2}]', 2), ('{"a": 1}\n{"a": 2}\n', 2)):
+        (tmp_path / "x.json").write_text(text)
+        assert [row["a"] for row in read_rows(tmp_path / "x.json")] == [1, 2][:n]
+    (tmp_path / "x.json").write_text('{"a": 1}\n{"a": ')
+    with pytest.raises(ValueError, match=r"x\.json"):
+        read_rows(tmp_path / "x.json")
+    (tmp_path / "x.tsv").write_text('one "1\t2\n\n')
+    assert read_rows(tmp_path / "x.tsv") == [{"0": 'one "1', "1": "2", "_file": "x"}]
+
+
+def test_several_configurations_of_the_hub_are_one_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub is another's server: here is what its client would give."""
+    hub = types.ModuleType("datasets")
+
+    def load_dataset(name: str, config: str, *, split: str, revision: str | None) -> list[dict[str, Any]]:
+        assert (name, split, revision) == ("juletxara/mgsm", "test", None)
+        return [{"question": f"Q in {config}", "answer": None, "answer_number": 4, "equation_solution": None}]
+
+    monkeypatch.setattr(hub, "load_dataset", load_dataset, raising=False)
+    monkeypatch.setitem(sys.modules, "datasets", hub)
+    task = registry.get("mgsm")
+    found = problems(task, load(task.data["test"], tmp_path, hub=True), "test")
+    assert [p.metadata["subset"] for p in found] == list(INSTRUCTIONS)
+    assert {p.answer for p in found} == {"4"}
