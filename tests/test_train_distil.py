@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from msgspec.structs import replace
 
 from phiforge.data import mixture
@@ -20,6 +21,7 @@ from phiforge.train.distil import Sampled
 from phiforge.train.divergence import distillation
 from phiforge.train.loop import train
 from phiforge.train.optim import Optimizer
+from phiforge.train.sft import language_loss
 from phiforge.verify import math
 
 CONFIG = replace(shrink(PRESETS["phi-4-mini-instruct"], vocab_size=97), pad_id=None)
@@ -113,6 +115,28 @@ def test_a_student_comes_to_say_what_its_teacher_says(tmp_path: Path, top_k: int
     with torch.no_grad():
         best = told.lm_head(hidden(told, batch)).argmax(-1) == student.lm_head(hidden(student, batch)).argmax(-1)
     assert best[batch.weights > 0].float().mean() > 0.5
+
+
+def test_what_is_recalled_is_learnt_by_a_teacher_s_chances_beside_the_rest() -> None:
+    told, student = network(1), network(2)
+    *plain, first, second = documents(5)
+    mixed = [plain[0], first._replace(recalled=True), plain[1], second._replace(recalled=True), plain[2]]
+    loss, said = language_loss(student, Batch.of(mixed, 32), teacher=told)
+    loss.backward()
+    assert told.lm_head.weight.grad is None
+    slopes = [weight.grad.clone() for weight in student.parameters() if weight.grad is not None]
+    student.zero_grad()
+    batch = Batch.of([first, second])
+    apart = [F.log_softmax(each.lm_head(hidden(each, batch)), -1)[batch.weights > 0] for each in (student, told)]
+    divergence = F.kl_div(*apart, log_target=True, reduction="sum")
+    whole = language_loss(student, Batch.of(plain))[0] + divergence
+    whole.backward()
+    torch.testing.assert_close(loss, whole)
+    assert said["divergence"] == pytest.approx(divergence.item(), rel=1e-5)
+    for one, weight in zip(slopes, student.parameters(), strict=True):
+        torch.testing.assert_close(one, weight.grad, rtol=1e-3, atol=1e-4)
+    untaught, as_they_are = (language_loss(student, Batch.of(each))[0] for each in (mixed, documents(5)))
+    torch.testing.assert_close(untaught, as_they_are)
 
 
 def test_the_likeliest_words_are_asked_for_once(tmp_path: Path) -> None:

@@ -26,16 +26,18 @@ from phiforge.model.phi3 import Attention, Phi3
 
 class Document(NamedTuple):
     """Token ids, and for each of them what predicting it counts: 0 for a prompt's, 1 for an answer's. The first counts for
-    nothing, as nothing is before it."""
+    nothing, as nothing is before it. `recalled` is learnt from a teacher's chances of going on instead."""
 
     ids: Sequence[int]
     weights: Sequence[float]
+    recalled: bool = False
 
 
 @dataclass(frozen=True)
 class Batch:
     """Documents end to end: tokens [T], labels [T] (the next token), weights [T] of the labels, positions [T], and the
-    documents' lengths, which add up to T. The last `spare` tokens are there to fill up."""
+    documents' lengths, which add up to T. The last `spare` tokens are there to fill up. `recalled` are the first documents once
+    more, alone, if they are to be recalled."""
 
     tokens: Tensor
     labels: Tensor
@@ -43,10 +45,13 @@ class Batch:
     positions: Tensor
     lengths: tuple[int, ...]
     spare: int = field(default=0, kw_only=True)
+    recalled: Batch | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, documents: Iterable[Document], multiple: int = 1) -> Batch:
         """T becomes a multiple of that. Raises ValueError if there is no document, or one of fewer than two tokens."""
+        documents = sorted(documents, key=lambda each: not each.recalled)
+        first = [each._replace(recalled=False) for each in documents if each.recalled]
         ids: list[int] = []
         labels: list[int] = []
         weights: list[float] = []
@@ -67,8 +72,9 @@ class Batch:
             lengths.append(spare)
         positions = torch.cat([torch.arange(n) for n in lengths])
         return cls(
-            torch.tensor(ids), torch.tensor(labels), torch.tensor(weights), positions, tuple(lengths), spare=spare
-        )
+            torch.tensor(ids), torch.tensor(labels), torch.tensor(weights), positions, tuple(lengths), spare=spare,
+            recalled=cls.of(first) if first else None,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         """Tokens, without those that fill up."""

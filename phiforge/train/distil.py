@@ -149,7 +149,6 @@ def stage(
     for number, each in enumerate(documents):
         if not any(each.weights[1:]):
             raise ValueError(f"document {number} has no token to learn")
-    teacher = teacher.eval().requires_grad_(False)
     known = (
         distributed.by_first(lambda: _likeliest(teacher, documents, tokens, top_k, Path(folder))) if top_k else None
     )

@@ -193,9 +193,12 @@ class Sft(Reading, tag="sft", frozen=True, forbid_unknown_fields=True, kw_only=T
     """Chats, of which the assistant's words are learnt; and texts (`.txt`), of which every token is, in pieces of `length`: some
     of those keep a model from unlearning what it reads well. A prompt's tokens count `prompt` each, where an answer's count 1:
     where answers are short and problems few, that holds back learning them by heart (Shi et al. 2024, "Instruction Tuning With
-    Loss Over Instructions"). What `held_out` measures is the answers all the same."""
+    Loss Over Instructions"). What `held_out` measures is the answers all the same. Sources to `recall` are learnt by the chances
+    that a `teacher` of the same vocabulary, as the model from before, gives to all words, and not by their own words."""
 
     prompt: Share = 0.0
+    recall: list[str] = []
+    teacher: str = ""
 
 
 class Distil(Reading, tag="distil", frozen=True, forbid_unknown_fields=True, kw_only=True):

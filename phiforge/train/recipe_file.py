@@ -20,7 +20,7 @@ from phiforge.model.lora import new_adapter
 from phiforge.store.models import find
 from phiforge.train import rewards
 from phiforge.train.pretrain import DEPTHS, nano
-from phiforge.train.recipe import AnyStage, Distil, Dpo, Grpo, Midtrain, Reading, Recipe
+from phiforge.train.recipe import AnyStage, Distil, Dpo, Grpo, Midtrain, Reading, Recipe, Sft
 
 R = TypeVar("R", bound=Recipe)
 
@@ -127,6 +127,11 @@ def _check_stage(stage: AnyStage) -> None:
         ]
     else:
         rules += [("data", bool(stage.data), "the names of problems to learn from")]
+    if isinstance(stage, Sft):
+        rules += [
+            ("recall", set(stage.recall) <= set(stage.sources), "some of what the stage learns from"),
+            ("teacher", bool(stage.recall) == bool(stage.teacher), "a model if there is `recall`, else left out"),
+        ]
     if isinstance(stage, Distil):
         rules += [
             ("teacher", bool(stage.teacher) or stage.learn == "answers", "a model: its own chances teach it nothing"),
@@ -175,8 +180,10 @@ def check_here(recipe: Recipe) -> None:
             _at_hand(data.teacher)
     for stage in recipe.stage:
         with _named(f"stage {stage.title!r}"):
-            if isinstance(stage, Distil):
+            if isinstance(stage, Distil) and stage.learn == "answers":
                 _at_hand(stage.teacher)
+            elif isinstance(stage, Distil | Sft) and stage.teacher:
+                find(stage.teacher)  # an endpoint does not tell its chances of all words
             elif isinstance(stage, Dpo) and stage.pairs == "judged":
                 _at_hand(stage.judge, *stage.others)
             elif isinstance(stage, Grpo):

@@ -1,4 +1,8 @@
-"""Supervised fine-tuning: chats with thoughts and tool calls, of which only what the assistant says is learnt."""
+"""Supervised fine-tuning: chats with thoughts and tool calls, of which only what the assistant says is learnt.
+
+What a model could do before, it forgets meanwhile. What is recalled holds that: of each of its words the model learns what
+chances a teacher, as the model that it once was, gives to all words there (Li and Hoiem 2016, "Learning without Forgetting").
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from phiforge.chat.format import ChatFormat
 from phiforge.model.phi3 import Phi3
 from phiforge.records import Example
 from phiforge.train.batches import Batch, Document, hidden, plan
+from phiforge.train.divergence import distillation
 from phiforge.train.loop import Stage
 from phiforge.train.loss import ROUND, cross_entropy
 
@@ -27,9 +32,21 @@ def with_prompt(document: Document, weight: float) -> Document:
     return document._replace(weights=[each or weight for each in document.weights])
 
 
-def language_loss(model: Phi3, batch: Batch, z: float = 0.0) -> tuple[Tensor, dict[str, float]]:
-    """The summed cross-entropy of a batch's weighted tokens."""
-    return cross_entropy(hidden(model, batch), model.lm_head.weight, batch.labels, batch.weights, z), {}
+def language_loss(
+    model: Phi3, batch: Batch, z: float = 0.0, teacher: Phi3 | None = None
+) -> tuple[Tensor, dict[str, float]]:
+    """The summed cross-entropy of a batch's weighted tokens; of those to recall, the divergence from the teacher."""
+    states, head, weights = hidden(model, batch), model.lm_head.weight, batch.weights
+    if teacher is None or batch.recalled is None:
+        return cross_entropy(states, head, batch.labels, weights, z), {}
+    n, new = len(batch.recalled), weights.clone()
+    new[:n] = 0
+    with torch.no_grad():
+        known = hidden(teacher, batch.recalled)
+    apart, said = distillation(
+        states[:n], head, batch.labels[:n], weights[:n], lambda piece: (None, known[piece] @ teacher.lm_head.weight.T), 1.0, 1.0
+    )  # fmt: skip
+    return apart + cross_entropy(states, head, batch.labels, new, z), {"divergence": float(said)}
 
 
 def stage(
@@ -42,8 +59,10 @@ def stage(
     z: float = 0.0,
     held_out: Sequence[Document] = (),
     held_out_every: int = 0,
+    teacher: Phi3 | None = None,
 ) -> Stage[Batch]:
-    """Documents in packed batches of at most `tokens`, `accumulate` of them a step.
+    """Documents in packed batches of at most `tokens`, `accumulate` of them a step. Without a `teacher` to recall by, those to
+    recall are learnt as they are.
 
     Raises ValueError for a document that is longer than a batch, or has nothing to learn.
     """
@@ -60,7 +79,7 @@ def stage(
     return Stage(
         steps=steps,
         batches=of_step,
-        loss=lambda model, batch: language_loss(model, batch, z),
+        loss=lambda model, batch: language_loss(model, batch, z, teacher),
         count=lambda batch: float(batch.weights.sum()),
         tokens=len,
         held_out=held_out_loss(held_out, tokens) if held_out else None,

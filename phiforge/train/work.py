@@ -43,7 +43,7 @@ from phiforge.train.environments import Environment
 from phiforge.train.loop import Stage as Work
 from phiforge.train.loop import Step
 from phiforge.train.recipe import AnyStage, Distil, Dpo, Grpo, Midtrain, Pretrain, Reading, Sft, Stage
-from phiforge.train.rollouts import Sampler, to_sample
+from phiforge.train.rollouts import Sampler, seed_of, to_sample
 
 Progress = Callable[[str, Step | None], None]
 """`progress(what, step)`: what is done now, and in training which step is done."""
@@ -101,9 +101,13 @@ class Works:
         work = pretrain.stage(texts, length=stage.length, z=stage.z, held_out=kept, **self._reading(stage))
         return work, {"documents": len(texts), "ledger": entries}
 
+    def _drawn(self, stage: Stage) -> int:
+        """What the order of a stage's data is drawn from: a stage that reads a part of the same sources reads another part."""
+        return seed_of(self.seed, stage.title)
+
     def _reading(self, stage: Reading) -> dict[str, Any]:
         return {
-            "tokens": stage.micro, "accumulate": stage.batch // stage.micro, "seed": self.seed,
+            "tokens": stage.micro, "accumulate": stage.batch // stage.micro, "seed": self._drawn(stage),
             "held_out_every": stage.every,
         }  # fmt: skip
 
@@ -125,14 +129,16 @@ class Works:
                 chats, aside, too_long = self._chats(stage, self.rows(name))
                 learnt[name] = [sft.with_prompt(each, stage.prompt) for each in chats]
                 about["too_long"] += too_long
+            if name in stage.recall:
+                learnt[name] = [each._replace(recalled=True) for each in learnt[name]]
             kept += aside
         documents = [each for name in stage.sources for each in learnt[name]]
         if stage.mix:
             documents, about["ledger"] = pretrain.mixed(
-                learnt, stage.mix, stage.tokens, self.seed, lambda each: len(each.ids)
+                learnt, stage.mix, stage.tokens, self._drawn(stage), lambda each: len(each.ids)
             )
-        epochs = 1 if stage.mix else stage.epochs
-        work = sft.stage(documents, epochs=epochs, held_out=kept, **self._reading(stage))
+        epochs, teacher = 1 if stage.mix else stage.epochs, self._teacher(stage) if stage.recall else None
+        work = sft.stage(documents, epochs=epochs, held_out=kept, teacher=teacher, **self._reading(stage))
         return work, {"documents": len(documents), **about}
 
     def _chats(self, stage: Reading, rows: Sequence[Example]) -> tuple[list[Document], list[Document], int]:
@@ -150,22 +156,25 @@ class Works:
 
     def _chances(self, stage: Distil, model: Phi3, folder: Path) -> tuple[Work[Any], dict[str, Any]]:
         learnt, _, too_long = self._chats(replace(stage, held_out=0.0), self._all_rows(stage))
-        source = open_source(find(stage.teacher))
-        with TemporaryDirectory() as folder_of_words:
-            source.companions(Path(folder_of_words))
-            words = Tokenizer.from_folder(folder_of_words).token_bytes()
-        if words != self.tokenizer.token_bytes():
-            raise ValueError(
-                f"stage {stage.title!r}: {stage.teacher} has other words than the model that learns: its answers can be learnt "
-                'from (learn = "answers"), its chances cannot'
-            )
-        teacher = checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
         how = self._reading(stage)
         work = distil.stage(
-            teacher, model, learnt, folder, tokens=how["tokens"], epochs=stage.epochs, accumulate=how["accumulate"],
+            self._teacher(stage), model, learnt, folder, tokens=how["tokens"], epochs=stage.epochs, accumulate=how["accumulate"],
             seed=how["seed"], temperature=stage.temperature, mix=stage.share, top_k=stage.top_k,
         )  # fmt: skip
         return work, {"documents": len(learnt), "too_long": too_long}
+
+    def _teacher(self, stage: Distil | Sft) -> Phi3:
+        """A stage's teacher, of whose chances it learns. Raises ValueError for one with another vocabulary."""
+        source = open_source(find(stage.teacher))
+        with TemporaryDirectory() as folder:
+            source.companions(Path(folder))
+            words = Tokenizer.from_folder(folder).token_bytes()
+        if words != self.tokenizer.token_bytes():
+            raise ValueError(
+                f"stage {stage.title!r}: {stage.teacher} has other words than the model that learns: its answers can be learnt "
+                'from (distil with learn = "answers"), its chances cannot'
+            )
+        return checkpoint.assemble(source.config, source.tensors, dtype=torch.float32)
 
     def _dpo(self, stage: Dpo, model: Phi3, found: list[dpo.Pair], folder: Path) -> tuple[Work[Any], dict[str, Any]]:
         begun = [pair.begun(stage.first) for pair in found] if stage.first else found
@@ -245,7 +254,7 @@ class Works:
             found.append(groups.Prompt(prompt.ids, problem, opened))
         if not found:
             raise ValueError(f"stage {stage.title!r}: its data has no problem with a verifier")
-        Random(f"prompts {self.seed}").shuffle(found)
+        Random(self._drawn(stage)).shuffle(found)
         return found
 
     def _decode(self, ids: Sequence[int]) -> str:
@@ -268,9 +277,9 @@ class Works:
         if isinstance(stage, Midtrain) and stage.long:
             rows = [row for name in stage.sources if self.problems(name) for row in self.rows(name)]
             size = round(stage.long * tokens)
-            learnt["long"] = midtrain.books(rows, self.tokenizer, stage.length, size, self.seed)
+            learnt["long"] = midtrain.books(rows, self.tokenizer, stage.length, size, self._drawn(stage))
             shares = {name: share * (1 - stage.long) for name, share in shares.items()} | {"long": stage.long}
-        texts, entries = pretrain.mixed(learnt, shares, tokens, self.seed)
+        texts, entries = pretrain.mixed(learnt, shares, tokens, self._drawn(stage))
         return texts, kept, entries
 
     def rows(self, name: str) -> list[Example]:
