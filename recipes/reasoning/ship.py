@@ -1,7 +1,7 @@
 """Make the shipped adapter of what was trained: `python recipes/reasoning/ship.py recipes/reasoning/again.toml --stages 1`.
 
-Whatever the sittings and stages were, what ships is the difference of the layers to the base's, at one rank. `--average MODEL`
-takes the mean of the weights with those of another sitting.
+Whatever the sittings and stages were, what ships is the difference of the layers to the base's, at one rank. `--mean 3` takes the
+mean of the weights after each of the last three stages (Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima").
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ def main() -> None:
     parser.add_argument("--stages", type=int, required=True, help="how many of its stages to take")
     parser.add_argument("--out", type=Path, default=SHIPPED / "phiforge-135m-reasoning")
     parser.add_argument("--rank", type=int, default=128)
-    parser.add_argument("--average", help="a model, as that of the sitting before")
+    parser.add_argument("--mean", type=int, default=1, help="of how many stages, the last one among them")
     options = parser.parse_args()
     recipe = read_recipe(options.recipe)
     made, base = run.network(recipe, options.stages), network(BASE_MODEL)
-    if options.average:
-        for mine, other in zip(made.parameters(), network(options.average).parameters(), strict=True):
-            mine.data = (mine.data + other.data) / 2
+    for before in range(options.stages - options.mean + 1, options.stages):
+        for mine, other in zip(made.parameters(), run.network(recipe, before).parameters(), strict=True):
+            mine.data = mine.data + other.data
+    for mine in made.parameters():
+        mine.data = mine.data / options.mean
     adapter = spread(difference(made, base, options.rank), torch.finfo(DTYPE).max)
     save_adapter(adapter, options.out, made.config, base=BASE_MODEL, dtype=DTYPE)
     (options.out / "chat_template.jinja").write_text(dialects.get("phiforge").jinja)
