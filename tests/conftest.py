@@ -93,6 +93,14 @@ def served(default_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
+def recipe(tmp_path: Path, network: Callable[..., Any]) -> Callable[..., Path]:
+    """recipe(**changes): the path of a recipe of one SFT stage over thirty rows and a random network."""
+    from small_recipe import writer
+
+    return writer(tmp_path, network)
+
+
+@pytest.fixture
 def server() -> Iterator[Any]:
     """A stand-in for another company's endpoint."""
     from endpoint import Server

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from small_recipe import TEMPLATE
 from test_export import small_tokenizer
 from test_model import shrink
-from test_train_recipe import TEMPLATE
 
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.cli.main import main

@@ -10,78 +10,19 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from endpoint import Server, delta, sends, usage
-from msgspec.structs import replace
-from test_export import small_tokenizer
-from torch.nn.functional import kl_div
+from small_recipe import GROUPS, PAIRS, TEMPLATE
 
-from phiforge.chat.format import ChatFormat
 from phiforge.chat.tokenizer import Tokenizer
 from phiforge.cli.main import main
 from phiforge.cli.train import Line
-from phiforge.data import mixture
 from phiforge.model import checkpoint
-from phiforge.model.config import PRESETS, shrink
 from phiforge.model.lora import merge
 from phiforge.model.peft import load_adapter
-from phiforge.records import Example, Message, Problem, Provenance, write_jsonl
 from phiforge.train import loop
 from phiforge.train import run as runs
 from phiforge.train.loop import Step
 from phiforge.train.lora import attach, detach
-from phiforge.train.recipe import AnyStage
 from phiforge.train.recipe_file import read_recipe
-from phiforge.train.sft import document
-from phiforge.train.work import Works
-
-TEMPLATE = (
-    "{% for m in messages %}<bos>{{ m.role }} {{ m.content }}<eos>{% endfor %}"
-    "{% if add_generation_prompt %}<bos>assistant {% endif %}"
-)
-
-
-OTHER_KEYS = dict.fromkeys(("epochs", "held_out", "every", "length", "batch"))  # that these kinds of stage don't have
-PAIRS, GROUPS = {"kind": "dpo"} | OTHER_KEYS | {"micro": 2048}, {"kind": "grpo"} | OTHER_KEYS | {"steps": 1}
-
-
-def rows(n: int) -> list[Example]:
-    """One of them long."""
-    return [
-        Example(
-            Problem(str(i), [Message("user", f"say {i} {'and wait ' * (i == 7) * 100}")], str(i), "math"),
-            Message("assistant", f"hello {i}"),
-            Provenance("test"),
-        )
-        for i in range(n)
-    ]
-
-
-@pytest.fixture
-def recipe(tmp_path: Path, network: Callable[..., Any]) -> Callable[..., Path]:
-    """recipe(**changes): the path of a recipe of one SFT stage over thirty rows and a random network."""
-    small = small_tokenizer()
-    Tokenizer(small.core, bos_id=1, eos_ids=[2], pad_id=0, chat_template=TEMPLATE).save(tmp_path / "base")
-    checkpoint.save(network(shrink(PRESETS["phi-4-mini-instruct"])), tmp_path / "base")
-    write_jsonl(tmp_path / "rows.jsonl", rows(30))
-
-    def write(**changes: object) -> Path:
-        stage: dict[str, object] = {
-            "kind": "sft", "data": ["rows"], "batch": 128, "micro": 128, "length": 100, "epochs": 4, "held_out": 0.1,
-            "every": 5, "optimizer": {"lr": 1e-3}, "precision": "float32",
-        }  # fmt: skip
-        keys: dict[str, object] = {
-            "out": str(tmp_path / "out"), "dtype": "float32", "start": {"model": str(tmp_path / "base")},
-            "data": {"rows": {"path": str(tmp_path / "rows.jsonl")}},
-        }  # fmt: skip
-        top = {"start": "start", "tokenizer": "tokenizer", "sources": "data"}
-        stage |= {key: value for key, value in changes.items() if key not in top}
-        keys["stage"] = [{key: value for key, value in stage.items() if value is not None}]
-        keys |= {key: changes[name] for name, key in top.items() if name in changes}
-        file = tmp_path / "recipe.toml"
-        file.write_bytes(msgspec.toml.encode(keys))
-        return file
-
-    return write
 
 
 def test_a_recipe_makes_a_model(
@@ -161,23 +102,6 @@ def test_weights_of_bf16_learn_the_same_in_less_memory(
     network = checkpoint.load(tmp_path / "base")
     weights = sum(parameter.numel() for parameter in network.parameters())
     assert memory["float32"] - memory["bfloat16"] == (2 if lora else 8) * weights
-
-
-def test_prompts_are_learnt_as_far_as_asked_for(
-    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    firsts, befores = list[float](), list[float]()
-    for prompt in (0.0, 0.5, 1.0):
-        file = recipe(prompt=prompt, epochs=1, batch=2048, micro=2048)  # one step, of all rows
-        assert main(["train", str(file), "--json"]) == 0
-        (result,) = msgspec.json.decode(capsys.readouterr().out)
-        (step,) = (tmp_path / "out/1-sft/metrics.jsonl").read_bytes().splitlines()
-        firsts.append(msgspec.json.decode(step)["loss"])
-        befores.append(result["before"]["held_out"])
-        shutil.rmtree(tmp_path / "out")
-    assert befores[0] == befores[1] == befores[2]  # what is kept aside is measured on its answers
-    assert firsts[0] != pytest.approx(firsts[2], rel=1e-4)
-    assert min(firsts[::2]) < firsts[1] < max(firsts[::2])
 
 
 @pytest.mark.parametrize(
@@ -303,108 +227,6 @@ def test_a_killed_recipe_goes_on_with_the_stage_it_was_in(tmp_path: Path, monkey
         a, b = (checkpoint.load(each.model, dtype=torch.float32) for each in (one, other))
         assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
         assert one.after == other.after
-
-
-# --- what stages learn from ----------------------------------------------------------------------------------------------
-
-
-def test_chats_are_mixed_by_shares_of_tokens(
-    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_jsonl(tmp_path / "others.jsonl", rows(7))
-    sources = {name: {"path": str(tmp_path / f"{name}.jsonl")} for name in ("rows", "others")}
-    mix: dict[str, object] = {"mix": {"rows": 0.75, "others": 0.25}, "data": [], "tokens": 2000, "epochs": 1}
-    assert main(["train", str(recipe(sources=sources, **mix)), "--json"]) == 0
-    (result,) = msgspec.json.decode(capsys.readouterr().out)
-    assert [entry["name"] for entry in result["ledger"]] == ["rows", "others"]
-    assert [entry["tokens"] for entry in result["ledger"]] == [1500, 500]
-    assert result["tokens"] == pytest.approx(2000, rel=0.05)
-    assert main(["train", str(recipe(sources=sources, **mix | {"kind": "distil"}))]) == 1
-    assert "a distil stage goes through its `data`" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("how", [{"data": [], "mix": {"rows": 1.0}, "tokens": 300, "epochs": 1}, {"epochs": 0.5}])
-def test_stages_that_read_a_part_of_a_source_read_different_parts(
-    recipe: Callable[..., Path], tmp_path: Path, how: dict[str, object]
-) -> None:
-    stage = read_recipe(recipe(**how)).stage[0]
-    base = tmp_path / "base"
-    format, model = ChatFormat.for_tokenizer(Tokenizer.from_folder(base), str(base)), checkpoint.load(base)
-
-    def read(stage: AnyStage, seed: int = 0) -> list[list[int]]:
-        works = Works(str(base), {"rows": str(tmp_path / "rows.jsonl")}, format, seed, lambda *_: None)
-        work, _ = works.work(stage, model, [], tmp_path)
-        return [batch.tokens.tolist() for step in range(work.steps) for batch in work.batches(step)]
-
-    again = replace(stage, name="again")
-    assert read(stage) == read(stage)
-    assert set(map(str, read(stage))).isdisjoint(map(str, read(again)))
-    assert read(again) != read(again, seed=1)
-
-
-def test_problems_of_an_environment_are_selected_and_learnt_in_groups(
-    recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("reasoning_gym")
-    changes = GROUPS | {
-        "steps": 2, "data": ["sums"], "sources": {"sums": {"environment": "reasoning_gym:basic_arithmetic", "rows": 12}},
-        "settings": {"prompts": 4, "group": 2, "longest": 8}, "select": {"rounds": 1, "spread": 10.0},
-    }  # fmt: skip
-    assert main(["train", str(recipe(**changes)), "--json"]) == 0
-    (result,) = msgspec.json.decode(capsys.readouterr().out)
-    assert (result["steps"], result["documents"]) == (2, 12)
-    folder = tmp_path / "out/1-grpo"
-    assert len((folder / "selection.jsonl").read_bytes().splitlines()) == 12
-    assert len((folder / "groups.jsonl").read_bytes().splitlines()) == 2 * 4
-
-
-@pytest.mark.parametrize(
-    "how", [{"kind": "distil", "learn": "chances", "share": 1.0}, {"recall": ["rows"], "held_out": 0.0}]
-)
-def test_a_student_learns_its_teacher_s_chances(
-    recipe: Callable[..., Path],
-    tmp_path: Path,
-    network: Callable[..., Any],
-    capsys: pytest.CaptureFixture[str],
-    how: dict[str, object],
-) -> None:
-    base, student = tmp_path / "base", tmp_path / "student"
-    Tokenizer.from_folder(base).save(student)
-    checkpoint.save(network(shrink(PRESETS["phi-4-mini-instruct"]), seed=1), student)
-    changes = how | {"teacher": str(base), "start": {"model": str(student)}, "optimizer": {"lr": 2e-2}}
-    assert main(["train", str(recipe(**changes)), "--json"]) == 0
-    (result,) = msgspec.json.decode(capsys.readouterr().out)
-    read = document(ChatFormat.for_tokenizer(Tokenizer.from_folder(base), str(base)), rows(4)[3])
-    tokens, learnt = torch.tensor([read.ids]), [weight > 0 for weight in read.weights[1:]]
-    taught, before, after = (
-        checkpoint.load(folder, dtype=torch.float32)(tokens)[0, :-1][learnt].log_softmax(-1)
-        for folder in (base, student, result["model"])
-    )
-    apart = [kl_div(each, taught, log_target=True, reduction="batchmean") for each in (before, after)]
-    assert apart[1] < 0.5 * apart[0]
-
-
-def test_an_endpoint_teaches_what_is_right(
-    recipe: Callable[..., Path], server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def act(handler: Any) -> None:
-        n = int(server.asked[-1]["messages"][-1]["content"].split()[1])
-        said = f"It is \\boxed{{{n if n % 3 else 100}}}."
-        sends(delta(content=said), delta(finish="stop"), usage(9, 9))(handler)
-
-    server.otherwise = act
-    changes = {
-        "kind": "distil",
-        "teacher": f"{server.url}#larger",
-        "sampled": {"n": 1, "at_once": 1},
-        "epochs": 1,
-        "held_out": 0.0,
-    }
-    assert main(["train", str(recipe(**changes)), "--json"]) == 0
-    (result,) = msgspec.json.decode(capsys.readouterr().out)
-    assert (len(server.asked), result["documents"] + result["too_long"]) == (30, 20)
-    learnt = mixture.rows(str(tmp_path / "out/1-distil/made/examples.jsonl"))
-    assert {row.response.text for row in learnt} == {f"It is \\boxed{{{n}}}." for n in range(30) if n % 3}
 
 
 @pytest.mark.parametrize("live", [False, True])
